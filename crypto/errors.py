@@ -1,0 +1,34 @@
+"""What can go wrong with bytes, keys and group elements.
+
+Knows only that something was refused. Whose fault it is, and what a person reads about it, is
+decided by the party that called: the same bad signature is a peer's fault on the wire and a
+broken file on a disk.
+"""
+
+
+class CryptoError(Exception):
+    """Any refusal by this package."""
+
+
+class BadSignature(CryptoError):
+    """A signature does not verify, or too few distinct keys signed."""
+
+
+class BadProof(CryptoError):
+    """A Merkle path or a proof of equal discrete logarithms does not verify."""
+
+
+class BadKey(CryptoError):
+    """Key material is malformed."""
+
+
+class BadElement(CryptoError):
+    """An input, a scalar or a group element is not one this group can work with."""
+
+
+class BadEnvelope(CryptoError):
+    """An envelope is malformed, oversize or of another type."""
+
+
+class BadPassphrase(CryptoError):
+    """A sealed key does not open: wrong passphrase, wrong purpose or altered bytes."""

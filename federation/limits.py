@@ -1,0 +1,53 @@
+"""Every bound on what comes from outside, each with its unit; no limit stands anywhere else.
+
+Does not know what a deployment would like: these are the protocol's own ceilings.
+"""
+
+from typing import Final
+
+MESSAGE_BYTES: Final = 8 * 1024 * 1024
+"""Largest gRPC message (protocol §4)."""
+ITEMS: Final = 1_000
+"""Most questions in one request (protocol §4)."""
+ITEM_BYTES: Final = 512
+"""Largest question or answer item, bytes."""
+ANSWER_ITEM_BYTES: Final = 96
+"""Every answer item is padded to exactly this size, bytes: one size class (protocol §4)."""
+SALT_BYTES: Final = 16
+"""Salt of an item's leaf, bytes."""
+QID_BYTES: Final = 16
+"""Length of a query id, bytes."""
+HEADER_BYTES: Final = 1_024
+"""Largest signed header, bytes."""
+TOKEN_BYTES: Final = 32 * 1024
+"""Largest presentation of a consent token, bytes."""
+TOKEN_GRANTS: Final = 128
+"""Most grants in one token."""
+JSON_DEPTH: Final = 8
+"""Deepest nesting of JSON from outside."""
+REQUEST_LIFE: Final = 300
+"""Longest life of a request, seconds (protocol §4)."""
+SKEW: Final = 120
+"""Clock difference tolerated between parties, seconds (protocol §4)."""
+STATUS_AGE: Final = 900
+"""Oldest status list that may be used, seconds (protocol §3)."""
+STATUS_ENTRIES: Final = 1 << 20
+"""Entries of one status list (protocol §3)."""
+STATUS_BYTES: Final = 1024 * 1024
+"""Largest signed status list, bytes."""
+BATCH: Final = 1_024
+"""Most elements in one blind evaluation (protocol §2)."""
+ROLL_QUOTA_PERCENT: Final = 102
+"""Blind evaluations per tag and epoch, percent of the declared roll (protocol §2)."""
+MANIFEST_BYTES: Final = 2 * 1024 * 1024
+"""Largest manifest or policy document, bytes."""
+KEY_FILE_BYTES: Final = 64 * 1024
+"""Largest sealed key file, bytes."""
+CONSENT_FORMS: Final = 1_000
+"""Most consent forms recorded by one call."""
+HOUSEHOLD_PERSONS: Final = 30
+"""Most persons in one case, supporters included."""
+CELLS_PER_RECORD_YEAR: Final = 240
+"""New answer cells a node opens per record and calendar year (protocol §5)."""
+EPOCH_GRACE: Final = 31 * 86_400
+"""How long after its epoch's end a token may still run, seconds (protocol §3)."""

@@ -1,0 +1,175 @@
+"""The federation's manifest: who takes part, where, with which keys and certificates.
+
+Knows the root-signed JSON document. Does not know files, sockets or any party's state.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from crypto.errors import CryptoError
+from crypto.keys import VerifyKey
+from federation.errors import PeerFault
+from federation.root import Root
+from federation.strictjson import Json, b64, dumps, loads, unb64
+
+PAYLOAD_TYPE: Final = "application/vnd.hedui.manifest.v1+json"
+SUITES: Final = frozenset({"ed25519"})
+
+
+class PartyRole(StrEnum):
+    """What a party is in the federation."""
+
+    REGISTRAR = "registrar"
+    COORDINATOR = "coordinator"
+    NODE = "node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyEntry:
+    """One party: id, role, department kind (nodes), names, endpoint, keys by kid, certificates.
+
+    ``certificates`` are SHA-256 digests (hex) of DER certificates this party may use.
+    """
+
+    id: str
+    role: PartyRole
+    kind: str
+    zh: str
+    en: str
+    endpoint: str
+    keys: Mapping[str, VerifyKey]
+    certificates: frozenset[str]
+
+    def name(self, lang: str) -> str:
+        """Give the party's name in ``zh`` or ``en``."""
+        return self.zh if lang == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A verified manifest. Times in UTC seconds; ``pseudonym_keys`` by (department, epoch)."""
+
+    federation: str
+    version: int
+    issued: int
+    expires: int
+    demonstration: bool
+    ca: bytes
+    parties: Mapping[str, PartyEntry]
+    pseudonym_keys: Mapping[tuple[str, int], bytes]
+
+    def party(self, party: str, role: PartyRole | None = None) -> PartyEntry:
+        """Look a party up, in a role if one is named.
+
+        Raises:
+            PeerFault: PARTY_UNKNOWN.
+        """
+        entry = self.parties.get(party)
+        if entry is None or role not in {None, entry.role}:
+            raise PeerFault("PARTY_UNKNOWN", party=party[:64])
+        return entry
+
+    def having(self, role: PartyRole) -> list[PartyEntry]:
+        """List the parties of one role, in the manifest's order."""
+        return [entry for entry in self.parties.values() if entry.role is role]
+
+    @property
+    def registrar(self) -> PartyEntry:
+        """The federation's one registrar."""
+        return self.having(PartyRole.REGISTRAR)[0]
+
+
+def write(manifest: Manifest) -> bytes:
+    """Write the payload that root keys sign."""
+    return dumps(
+        {
+            "federation": manifest.federation,
+            "version": manifest.version,
+            "issued": manifest.issued,
+            "expires": manifest.expires,
+            "demonstration": manifest.demonstration,
+            "ca": manifest.ca.decode(),
+            "parties": [_entry_json(entry) for entry in manifest.parties.values()],
+            "pseudonym_keys": [
+                {"department": department, "epoch": epoch, "public": b64(key)}
+                for (department, epoch), key in sorted(manifest.pseudonym_keys.items())
+            ],
+        }
+    )
+
+
+def read(document: bytes, root: Root, *, now: int, floor: int = 0) -> Manifest:
+    """Verify and read a signed manifest; ``floor`` is the highest version seen so far.
+
+    Raises:
+        PeerFault: ROOT_SIGNATURE, MANIFEST_INVALID, MANIFEST_EXPIRED or MANIFEST_ROLLED_BACK.
+    """
+    payload = root.open(document, PAYLOAD_TYPE)
+    try:
+        manifest = _manifest(loads(payload, "manifest"))
+    except (PeerFault, CryptoError, KeyError, TypeError, ValueError) as e:
+        raise PeerFault("MANIFEST_INVALID", why=type(e).__name__) from e
+    if manifest.version < floor:
+        raise PeerFault("MANIFEST_ROLLED_BACK", version=manifest.version, seen=floor)
+    if manifest.expires <= now:
+        raise PeerFault("MANIFEST_EXPIRED", version=manifest.version)
+    return manifest
+
+
+def _manifest(raw: Any) -> Manifest:
+    parties = [_entry(row) for row in raw["parties"]]
+    by_id = {entry.id: entry for entry in parties}
+    if len(by_id) != len(parties) or type(raw["demonstration"]) is not bool:
+        raise ValueError("parties")
+    if sum(entry.role is PartyRole.REGISTRAR for entry in parties) != 1:
+        raise ValueError("registrar")
+    return Manifest(
+        federation=str(raw["federation"]),
+        version=int(raw["version"]),
+        issued=int(raw["issued"]),
+        expires=int(raw["expires"]),
+        demonstration=raw["demonstration"],
+        ca=str(raw["ca"]).encode(),
+        parties=by_id,
+        pseudonym_keys={
+            (str(row["department"]), int(row["epoch"])): unb64(row["public"], "key")
+            for row in raw["pseudonym_keys"]
+        },
+    )
+
+
+def _entry(row: Json) -> PartyEntry:
+    keys = {}
+    for listed in row["keys"]:
+        key = VerifyKey(unb64(listed["public"], "key"))
+        if listed["suite"] not in SUITES or listed["kid"] != key.kid:
+            raise ValueError("key")
+        keys[key.kid] = key
+    return PartyEntry(
+        id=str(row["id"]),
+        role=PartyRole(row["role"]),
+        kind=str(row["kind"]),
+        zh=str(row["zh"]),
+        en=str(row["en"]),
+        endpoint=str(row["endpoint"]),
+        keys=keys,
+        certificates=frozenset(str(c) for c in row["certificates"]),
+    )
+
+
+def _entry_json(entry: PartyEntry) -> Json:
+    return {
+        "id": entry.id,
+        "role": entry.role.value,
+        "kind": entry.kind,
+        "zh": entry.zh,
+        "en": entry.en,
+        "endpoint": entry.endpoint,
+        "keys": [
+            {"kid": kid, "suite": "ed25519", "use": "sign", "public": b64(key.raw)}
+            for kid, key in entry.keys.items()
+        ],
+        "certificates": sorted(entry.certificates),
+    }

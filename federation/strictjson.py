@@ -1,0 +1,84 @@
+"""JSON and base64url from outside, held to one reading: no duplicate keys, no floats, no depth.
+
+Knows RFC 8259 and RFC 4648 §5. Does not know what the values mean.
+"""
+
+import base64
+import binascii
+import json
+from typing import Any, Final, NoReturn
+
+from federation import limits
+from federation.errors import PeerFault
+
+Json = dict[str, Any]
+
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"not an integer: {text[:20]}")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Json:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        raise ValueError("duplicate key")
+    return mapping
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_no_number, parse_constant=_no_number
+)
+
+
+def _depth(value: Any, left: int = limits.JSON_DEPTH) -> None:
+    if left == 0:
+        raise ValueError("too deep")
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return
+    for inner in value:
+        if type(inner) in {dict, list}:
+            _depth(inner, left - 1)
+
+
+def loads(data: bytes, what: str) -> Any:
+    """Parse JSON that has one reading only.
+
+    Raises:
+        PeerFault: MALFORMED for syntax, duplicate keys, floats, NaN, depth or bad UTF-8.
+    """
+    try:
+        value = _decoder.decode(data.decode("utf-8"))
+        _depth(value)
+    except (ValueError, RecursionError) as e:
+        raise PeerFault("MALFORMED", message=what) from e
+    return value
+
+
+def dumps(value: Any) -> bytes:
+    """Write compact JSON with sorted keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def b64(data: bytes) -> str:
+    """Write unpadded base64url."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text: str | bytes, what: str) -> bytes:
+    """Read unpadded canonical base64url.
+
+    Raises:
+        PeerFault: MALFORMED for padding, white space, a foreign alphabet or stray trailing bits.
+    """
+    try:
+        raw = text.encode("ascii") if isinstance(text, str) else text
+        data = binascii.a2b_base64(raw.translate(_URL_SAFE) + b"=" * (-len(raw) % 4))
+    except (ValueError, UnicodeEncodeError) as e:
+        raise PeerFault("MALFORMED", message=what) from e
+    if base64.urlsafe_b64encode(data).rstrip(b"=") != raw:
+        raise PeerFault("MALFORMED", message=what)
+    return data

@@ -1,0 +1,201 @@
+"""Bytes to values and back for every message of the protocol; refuses what is not canonical.
+
+Knows protobuf. Does not verify signatures and does not judge what a message asks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from crypto.envelope import Envelope, Signature
+from federation import limits
+from federation.errors import PeerFault
+from federation.exchange import Answer, Header, Outcome, Question, Refusal, SaltedItem, Scope
+from federation.v1 import envelope_pb2, node_pb2
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBatch:
+    """A signed header with its salted items and the consent tokens they name."""
+
+    envelope: Envelope
+    items: tuple[SaltedItem, ...]
+    presentations: tuple[bytes, ...] = ()
+
+
+def strict(kind: type[M], data: bytes, limit: int) -> M:
+    """Parse canonical protobuf: no unknown field, no repeated scalar, no odd order, no oversize.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    if len(data) > limit:
+        raise PeerFault("OVERSIZE", limit=limit, size=len(data))
+    message = kind()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as e:
+        raise PeerFault("MALFORMED", message=kind.DESCRIPTOR.name) from e
+    message.DiscardUnknownFields()
+    if message.SerializeToString(deterministic=True) != data:
+        raise PeerFault("MALFORMED", message=kind.DESCRIPTOR.name)
+    return message
+
+
+def encode_batch(batch: SignedBatch) -> bytes:
+    """Write a signed batch as it travels."""
+    envelope = batch.envelope
+    return envelope_pb2.SignedBatch(
+        envelope=envelope_pb2.Envelope(
+            payload=envelope.payload,
+            payload_type=envelope.payload_type,
+            signatures=[envelope_pb2.Signature(kid=s.kid, sig=s.sig) for s in envelope.signatures],
+        ),
+        items=[envelope_pb2.SaltedItem(salt=i.salt, item=i.item) for i in batch.items],
+        presentations=batch.presentations,
+    ).SerializeToString(deterministic=True)
+
+
+def decode_batch(data: bytes) -> SignedBatch:
+    """Read a signed batch.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    message = strict(envelope_pb2.SignedBatch, data, limits.MESSAGE_BYTES)
+    if len(message.items) > limits.ITEMS or len(message.presentations) > limits.ITEMS:
+        raise PeerFault("OVERSIZE", limit=limits.ITEMS, size=len(message.items))
+    envelope = Envelope(
+        payload=message.envelope.payload,
+        payload_type=message.envelope.payload_type,
+        signatures=tuple(Signature(kid=s.kid, sig=s.sig) for s in message.envelope.signatures),
+    )
+    items = tuple(SaltedItem(i.salt, i.item) for i in message.items)
+    return SignedBatch(envelope, items, tuple(message.presentations))
+
+
+def encode_header(header: Header) -> bytes:
+    """Write a header: the bytes that are signed."""
+    return envelope_pb2.Header(
+        method=header.method,
+        schema=header.schema,
+        sender=header.sender,
+        audience=header.audience,
+        qid=header.qid,
+        issued=header.issued,
+        expires=header.expires,
+        purpose=envelope_pb2.Purpose.ValueType(header.purpose),
+        policy_version=header.policy_version,
+        n=header.n,
+        root=header.root,
+        request_hash=header.request_hash,
+        status_list_digest=header.status_list_digest,
+    ).SerializeToString(deterministic=True)
+
+
+def decode_header(data: bytes) -> Header:
+    """Read a header.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    m = strict(envelope_pb2.Header, data, limits.HEADER_BYTES)
+    if len(m.qid) != limits.QID_BYTES or len(m.root) != 32:
+        raise PeerFault("MALFORMED", message="Header")
+    return Header(
+        method=m.method,
+        schema=m.schema,
+        sender=m.sender,
+        audience=m.audience,
+        qid=m.qid,
+        issued=m.issued,
+        expires=m.expires,
+        purpose=int(m.purpose),
+        policy_version=m.policy_version,
+        n=m.n,
+        root=m.root,
+        request_hash=m.request_hash,
+        status_list_digest=m.status_list_digest,
+    )
+
+
+def encode_question(question: Question) -> bytes:
+    """Write one question."""
+    return node_pb2.Question(
+        presentation=question.presentation,
+        jti=question.jti,
+        predicate=question.predicate,
+        parameter=question.parameter,
+        case_ref=question.case_ref,
+    ).SerializeToString(deterministic=True)
+
+
+def decode_question(data: bytes) -> Question:
+    """Read one question, which names exactly one of presentation and jti.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    m = strict(node_pb2.Question, data, limits.ITEM_BYTES)
+    if (len(m.presentation), len(m.jti)) not in {(32, 0), (0, 16)} or len(m.case_ref) != 32:
+        raise PeerFault("MALFORMED", message="Question")
+    return Question(
+        predicate=m.predicate,
+        parameter=m.parameter,
+        presentation=m.presentation,
+        jti=m.jti,
+        case_ref=m.case_ref,
+    )
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """Write one answer, padded to the one size that every answer has."""
+    message = node_pb2.Answer(
+        outcome=node_pb2.Outcome.ValueType(answer.outcome),
+        value=answer.value,
+        refusal=node_pb2.Refusal.ValueType(answer.refusal),
+        as_of=answer.as_of,
+        scope=node_pb2.Scope.ValueType(answer.scope),
+        enrolled_to=answer.enrolled_to,
+        period_from=answer.period_from,
+        period_to=answer.period_to,
+        policy_version=answer.policy_version,
+        use_no=answer.use_no,
+    )
+    message.pad = bytes(limits.ANSWER_ITEM_BYTES - message.ByteSize() - 2)
+    return message.SerializeToString(deterministic=True)
+
+
+def decode_answer(data: bytes) -> Answer:
+    """Read one answer of exactly the one size.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    m = strict(node_pb2.Answer, data, limits.ANSWER_ITEM_BYTES)
+    if len(data) != limits.ANSWER_ITEM_BYTES or any(m.pad):
+        raise PeerFault("MALFORMED", message="Answer")
+    try:
+        return Answer(
+            outcome=Outcome(m.outcome),
+            value=m.value,
+            refusal=Refusal(m.refusal),
+            as_of=m.as_of,
+            scope=Scope(m.scope),
+            enrolled_to=m.enrolled_to,
+            period_from=m.period_from,
+            period_to=m.period_to,
+            policy_version=m.policy_version,
+            use_no=m.use_no,
+        )
+    except ValueError as e:
+        raise PeerFault("MALFORMED", message="Answer") from e
+
+
+def encode_items(messages: Sequence[Message]) -> list[bytes]:
+    """Write items of any other method (registrar calls)."""
+    return [m.SerializeToString(deterministic=True) for m in messages]

@@ -1,0 +1,67 @@
+"""The whole world of the tiny city: the planted stories, the poor, and everybody else.
+
+Knows which stories the city holds and that one seed and one day always give the same world.
+"""
+
+from datetime import date
+from random import Random
+
+from hedui.demo.background import background
+from hedui.demo.people import strangers
+from hedui.demo.planted import (
+    case_a,
+    case_b,
+    case_c,
+    case_e,
+    case_f,
+    case_j,
+    case_m1,
+    case_m2,
+    case_n,
+)
+from hedui.demo.poor import case_10, case_11, case_12
+from hedui.demo.stories import Setting
+from hedui.demo.world import Almanac, Fact, World
+
+STANDARD_FEN = 83_000
+"""The invented city's monthly dibao standard."""
+
+_STORIES = (
+    case_a,
+    case_b,
+    case_c,
+    case_e,
+    case_f,
+    case_j,
+    case_m1,
+    case_m2,
+    case_n,
+    case_10,
+    case_11,
+    case_12,
+)
+_POOL = 48
+
+
+def build_world(*, seed: int, today: date, standard_fen: int = STANDARD_FEN) -> World:
+    """Lay the city on a day; the same arguments give the same world.
+
+    Raises:
+        ValueError: on that day a planted child would not be born yet or still too young.
+    """
+    if today < date(2023, 1, 1):
+        raise ValueError("the demonstration city starts in 2023")
+    rng = Random(seed)  # noqa: S311 (invented people, nothing secret)
+    setting = Setting(Almanac(today), standard_fen)
+    stories = [tell(setting) for tell in _STORIES]
+    crowd = strangers(rng, today)
+    pool = [next(crowd) for _ in range(_POOL)]
+    facts: list[Fact] = [fact for story in stories for fact in story.facts]
+    facts += background(rng, setting, pool)
+    return World(
+        today=today,
+        standard_fen=standard_fen,
+        people=(*(person for story in stories for person in story.people()), *pool),
+        households=tuple(story.household for story in stories),
+        facts=tuple(facts),
+    )

@@ -1,0 +1,16 @@
+"""What every test may ask for: the folder with test vectors of others."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """Give the folder of others' test vectors; skip where it is absent."""
+    default = Path(__file__).parents[2] / "shared" / "vectors"
+    folder = Path(os.environ.get("HEDUI_VECTORS", default))
+    if not folder.is_dir():
+        pytest.skip("no test vectors here: set HEDUI_VECTORS to their folder")
+    return folder
