@@ -144,7 +144,7 @@ def seal(
 
     Raises:
         BadKey: more than a mebibyte.
-        BadPassphrase: the passphrase is empty.
+        BadPassphrase: the passphrase is empty or not Unicode text.
     """
     if len(plain) > PLAIN_MAX:
         raise BadKey(f"at most {PLAIN_MAX} bytes are sealed at once")
@@ -198,7 +198,10 @@ def _read_cost(sealed: bytes) -> SealCost:
 def _sealing_key(header: bytes, cost: SealCost, passphrase: str | bytes, purpose: bytes) -> bytes:
     if isinstance(passphrase, str):
         # The same passphrase typed on another system may arrive in another Unicode form.
-        passphrase = unicodedata.normalize("NFC", passphrase).encode()
+        try:
+            passphrase = unicodedata.normalize("NFC", passphrase).encode()
+        except UnicodeEncodeError as error:
+            raise BadPassphrase("a passphrase is Unicode text") from error
     if not passphrase:
         raise BadPassphrase("a passphrase is not empty")
     passes, memory = cost.value

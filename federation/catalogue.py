@@ -74,14 +74,6 @@ class Unit(StrEnum):
     PERCENT = "percent"
 
 
-class Absence(StrEnum):
-    """What a node says of a person whom its register does not hold."""
-
-    NO_RECORD = "NO_RECORD"
-    NO = "NO"
-    ZERO = "ZERO"
-
-
 JOINT: Final = frozenset({Form.SUM, Form.COMPOSITE, Form.DERIVED})
 """Forms that no single department answers."""
 
@@ -137,18 +129,6 @@ class Predicate:
     cap: int
     zh: Wording
     en: Wording
-
-    @property
-    def absent(self) -> Absence:
-        """Say what absence from the register means.
-
-        Quantities count zero, so that "never had any" and "has none now" are one answer and
-        nobody unknown to a register is said to be above a threshold (protocol §4, §7).
-        """
-        if self.register is Register.POPULATION:
-            return Absence.NO_RECORD
-        quantity = self.form in {Form.BAND, Form.COUNT, Form.THRESHOLD} or self.form in JOINT
-        return Absence.ZERO if quantity else Absence.NO
 
     def label(self, lang: str) -> str:
         """Give the label in ``zh`` or ``en``."""
@@ -256,7 +236,7 @@ def parse_kinds(text: str) -> tuple[DepartmentKind, ...]:
     seen: set[str] = set()
     for row in document.tables("kind"):
         one = _kind(row)
-        for word in {one.id, one.zh, one.en, *one.aliases}:
+        for word in (one.id, one.zh, one.en, *one.aliases):
             if word in seen:
                 raise row.fault(f"the name {word} is taken")
             seen.add(word)
@@ -343,7 +323,9 @@ def _check_register(one: Predicate, row: Fields) -> None:
         raise row.fault(f"{one.id}: only a boolean or an enum may stand on a population register")
     # On an event register absence answers NO, which here would contradict a true declaration.
     if one.parameter in _COMPARED_WITH_CLAIM and not population:
-        raise row.fault(f"{one.id}: what is compared with a declaration needs a population register")
+        raise row.fault(
+            f"{one.id}: what is compared with a declaration needs a population register"
+        )
 
 
 def _check_answer(one: Predicate, row: Fields) -> None:

@@ -21,8 +21,8 @@ TYPE: Final = "dc+sd-jwt"
 KIND: Final = "hedui-consent/v1"
 
 _CLAIMS: Final = frozenset(
-    ["iss", "vct", "aud", "sub", "iat", "nbf", "exp", "jti", "cnf", "status", "purpose", "policy"]
-    + ["frequency", "data_life", "role", "household", "evidence", "grants", "_sd_alg"]
+    {"iss", "vct", "aud", "sub", "iat", "nbf", "exp", "jti", "cnf", "status", "purpose"}
+    | {"policy", "frequency", "data_life", "role", "household", "evidence", "grants", "_sd_alg"}
 )
 _GRANT_KEYS: Final = frozenset({"predicate", "parameter", "form", "max_uses"})
 _GRANT_OPTIONAL: Final = frozenset({"members", "args"})

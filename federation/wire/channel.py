@@ -14,8 +14,6 @@ from federation.manifest import Manifest, PartyEntry
 from federation.wire.status import from_call
 from federation.wire.tap import Tap
 
-Invoke = grpc.UnaryUnaryMultiCallable[bytes, bytes]
-
 OPTIONS: Final = [
     ("grpc.max_receive_message_length", limits.MESSAGE_BYTES),
     ("grpc.max_send_message_length", limits.MESSAGE_BYTES),
@@ -57,7 +55,7 @@ class Peers:
         """
         if self._tap:
             self._tap("out", method, request)
-        invoke: Invoke = self._channel(peer).unary_unary(f"/{method}")
+        invoke: "grpc.UnaryUnaryMultiCallable[bytes, bytes]" = self._channel(peer).unary_unary(f"/{method}")
         try:
             reply = invoke(request, timeout=timeout)
         except grpc.RpcError as e:

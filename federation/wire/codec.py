@@ -13,7 +13,8 @@ from crypto.envelope import Envelope, Signature
 from federation import limits
 from federation.errors import PeerFault
 from federation.exchange import Answer, Header, Outcome, Question, Refusal, SaltedItem, Scope
-from federation.v1 import envelope_pb2, node_pb2
+from federation.ledger import LedgerEntry
+from federation.v1 import envelope_pb2, ledger_pb2, node_pb2
 
 M = TypeVar("M", bound=Message)
 
@@ -199,3 +200,44 @@ def decode_answer(data: bytes) -> Answer:
 def encode_items(messages: Sequence[Message]) -> list[bytes]:
     """Write items of any other method (registrar calls)."""
     return [m.SerializeToString(deterministic=True) for m in messages]
+
+
+def encode_entry(entry: LedgerEntry) -> bytes:
+    """Write one entry of a party's log."""
+    return ledger_pb2.LedgerEntry(
+        at=entry.at,
+        kind=entry.kind,
+        caller=entry.caller,
+        request=entry.request,
+        request_signature=entry.request_signature,
+        answer=entry.answer,
+        request_leaves=b"".join(entry.request_leaves),
+        answer_leaves=b"".join(entry.answer_leaves),
+        tokens=b"".join(entry.tokens),
+    ).SerializeToString(deterministic=True)
+
+
+def decode_entry(data: bytes) -> LedgerEntry:
+    """Read one entry of a log.
+
+    Raises:
+        PeerFault: MALFORMED or OVERSIZE.
+    """
+    m = strict(ledger_pb2.LedgerEntry, data, limits.MESSAGE_BYTES)
+    return LedgerEntry(
+        at=m.at,
+        kind=m.kind,
+        caller=m.caller,
+        request=m.request,
+        request_signature=m.request_signature,
+        answer=m.answer,
+        request_leaves=_cut(m.request_leaves, 32),
+        answer_leaves=_cut(m.answer_leaves, 32),
+        tokens=_cut(m.tokens, 16),
+    )
+
+
+def _cut(data: bytes, size: int) -> tuple[bytes, ...]:
+    if len(data) % size:
+        raise PeerFault("MALFORMED", message="LedgerEntry")
+    return tuple(data[i : i + size] for i in range(0, len(data), size))

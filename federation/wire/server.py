@@ -96,7 +96,7 @@ def build(
         options=[*OPTIONS, ("grpc.so_reuseport", 0)],
     )
     callers = Callers(manifest)
-    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+    handlers: "dict[str, grpc.RpcMethodHandler[bytes, bytes]]" = {
         name: grpc.unary_unary_rpc_method_handler(
             _boundary(callers, f"{service.name}/{name}", handler, tap)
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
 
-from hedui.demo.stories import Setting, book, employed, known, monthly
+from hedui.demo.stories import Setting, book, employed, invent, known, monthly
 from hedui.demo.world import (
     Account,
     Aid,
@@ -50,6 +50,14 @@ def background(rng: Random, setting: Setting, pool: list[Person]) -> list[Fact]:
     return facts
 
 
+def orphan(setting: Setting) -> tuple[Person, list[Fact]]:
+    """Invent the one child whom civil affairs has on its list of orphans."""
+    child = invent("姜例岚", "790502", date(2014, 3, 8), 222)
+    facts = book("790502", child)
+    facts.append(Orphan(person=child.id, since=setting.days.ago(18)))
+    return child, facts
+
+
 def _day(rng: Random, setting: Setting, most: int = 50) -> date:
     """Draw a day within the last ``most`` months; the edges of windows are not avoided."""
     return setting.days.ago(rng.randrange(0, most)) - timedelta(days=rng.choice((0, 0, 1, 13)))
@@ -71,7 +79,7 @@ def _police(rng: Random, setting: Setting, person: Person) -> list[Fact]:
                 plate=f"例{rng.choice('ABCD')}·{rng.randrange(50_000, 99_999)}",
                 kind=rng.choice(("car", "car", "truck", "motorcycle", "e_bike", "mobility_aid")),
                 bought=_day(rng, setting, 30),
-                value_fen=rng.randrange(200_000, 30_000_000),
+                value_fen=rng.randrange(2_000, 300_000) * 100,
                 operating=rng.random() < 0.2,
                 gone=gone,
             )
@@ -106,14 +114,12 @@ def _civil_affairs(rng: Random, setting: Setting, person: Person) -> list[Fact]:
         facts.append(NgoRole(person=person.id, organisation="例市义工会", active=draw < 0.65))
     elif draw < 0.8:
         facts.append(CadreRelative(person=person.id, office="例区民政局"))
-    elif draw < 0.85:
-        facts.append(Orphan(person=person.id, since=_day(rng, setting)))
     return facts
 
 
 def _tax(rng: Random, setting: Setting, person: Person) -> list[Fact]:
     kind = rng.choice(("wage", "wage", "business", "property", "vat"))
-    months = [setting.days.month(back) for back in rng.sample(range(0, 15), 5)]
+    months = [setting.days.month(back) for back in rng.sample(range(15), 5)]
     return monthly(person, kind, sorted(months), rng.randrange(1_000, 900_000), "例市某单位")
 
 

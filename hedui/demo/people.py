@@ -1,31 +1,22 @@
 """Invented resident numbers and names.
 
-Knows the check digit and the demonstration's two marks: area codes begin with 79, a province that
-does not exist, and every name holds one of the characters that mean "sample". Knows no facts.
+Knows the demonstration's two marks: area codes begin with 79, a province that does not exist, and
+every name holds one of the characters that mean "sample". Knows no facts.
 """
 
 from collections.abc import Iterator
 from datetime import date
 from random import Random
 
+from federation.ids import check_digit
 from hedui.demo.world import Person
 
-PREFIX = "79"
 SAMPLE_MARKS = "例示试样"
 """No real person is called "sample": a reader sees at once that a name is invented."""
 
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECKS = "10X98765432"
 _SURNAMES = "赵钱孙李周吴郑冯陈褚卫蒋沈韩杨朱秦许何吕施张孔曹严华金魏陶姜"
 _GIVEN = "安宁平和清远松柏禾苗田川岚溪雨霖晴朗星辰青丹玉石木林竹兰菊梅舟帆云霞㛃琇"
 _AREAS = ("790301", "790302", "790401", "790402", "790501", "790502", "790601", "790701")
-
-
-def check_digit(first17: str) -> str:
-    """Compute the last character of a resident number (GB 11643-1999, ISO 7064 MOD 11-2)."""
-    return _CHECKS[
-        sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, first17, strict=True)) % 11
-    ]
 
 
 def resident_number(area: str, born: date, sequence: int) -> str:

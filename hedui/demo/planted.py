@@ -122,7 +122,10 @@ def case_c(setting: Setting) -> Story:
             value_fen=11_980_000,
         ),
         Contribution(
-            person=yang.id, paid=days.month(1).replace(day=9), base_fen=3 * setting.standard_fen + 1, payer="flexible"
+            person=yang.id,
+            paid=days.month(1).replace(day=9),
+            base_fen=3 * setting.standard_fen + 1,
+            payer="flexible",
         ),
         Realty(
             person=yin.id,

@@ -62,7 +62,9 @@ def case_10(setting: Setting) -> Story:
         SeriousDisease(
             person=elder.id, disease="J44", filed=days.ago(40), until=days.ago(4)
         ),  # the filing has run out
-        MedicalBill(person=elder.id, settled=days.month(1).replace(day=17), self_paid_fen=1_999_999),
+        MedicalBill(
+            person=elder.id, settled=days.month(1).replace(day=17), self_paid_fen=1_999_999
+        ),
         Aid(person=elder.id, programme="TEMP", since=days.ago(9), until=days.ago(8)),
     ]
     household = Household(
@@ -99,7 +101,9 @@ def case_11(setting: Setting) -> Story:
     facts += [
         SeriousDisease(person=child.id, disease="C91", filed=days.ago(7)),
         MedicalBill(person=child.id, settled=days.month(5).replace(day=4), self_paid_fen=3_000_000),
-        MedicalBill(person=child.id, settled=days.month(2).replace(day=28), self_paid_fen=2_000_000),
+        MedicalBill(
+            person=child.id, settled=days.month(2).replace(day=28), self_paid_fen=2_000_000
+        ),
         Schooling(
             person=child.id,
             school="例市实验学校",

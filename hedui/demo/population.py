@@ -6,7 +6,7 @@ Knows which stories the city holds and that one seed and one day always give the
 from datetime import date
 from random import Random
 
-from hedui.demo.background import background
+from hedui.demo.background import background, orphan
 from hedui.demo.people import strangers
 from hedui.demo.planted import (
     case_a,
@@ -58,10 +58,13 @@ def build_world(*, seed: int, today: date, standard_fen: int = STANDARD_FEN) -> 
     pool = [next(crowd) for _ in range(_POOL)]
     facts: list[Fact] = [fact for story in stories for fact in story.facts]
     facts += background(rng, setting, pool)
+    child, about_child = orphan(setting)
+    facts += about_child
     return World(
         today=today,
         standard_fen=standard_fen,
-        people=(*(person for story in stories for person in story.people()), *pool),
+        people=(*(person for story in stories for person in story.people()), child, *pool),
+        crowd=frozenset(person.id for person in (child, *pool)),
         households=tuple(story.household for story in stories),
         facts=tuple(facts),
     )

@@ -93,9 +93,7 @@ def employed(person: Person, days: Almanac, wage_fen: int, employer: str) -> lis
     base = wage_fen * 9 // 10
     facts = monthly(person, "wage", days.year(), wage_fen, employer)
     facts += [
-        Contribution(
-            person=person.id, paid=month.replace(day=15), base_fen=base, payer="employee"
-        )
+        Contribution(person=person.id, paid=month.replace(day=15), base_fen=base, payer="employee")
         for month in days.year()
     ]
     facts.append(

@@ -107,9 +107,9 @@ def day(value: date | None) -> str:
     return "" if value is None else value.isoformat()
 
 
-def yuan(fen: int) -> str:
-    """Write fen as yuan with two decimals."""
-    return f"{fen // 100}.{fen % 100:02d}"
+def two_decimals(hundredths: int) -> str:
+    """Write fen as yuan, or square-metre hundredths as square metres."""
+    return f"{hundredths // 100}.{hundredths % 100:02d}"
 
 
 def ten_thousand_yuan(fen: int) -> str:

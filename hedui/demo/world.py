@@ -9,6 +9,7 @@ from datetime import date
 from typing import Literal, TypeVar
 
 from federation.clock import months_before
+from federation.ids import PersonId, birth_date
 
 Relation = Literal[
     "SELF", "SPOUSE", "CHILD", "PARENT", "GRANDPARENT", "GRANDCHILD", "SIBLING", "OTHER"
@@ -26,12 +27,7 @@ class Person:
     @property
     def born(self) -> date:
         """Read the birthday from the resident number."""
-        return date.fromisoformat(f"{self.id[6:10]}-{self.id[10:12]}-{self.id[12:14]}")
-
-    @property
-    def male(self) -> bool:
-        """Read the sex from the sequence: odd is male."""
-        return int(self.id[16]) % 2 == 1
+        return birth_date(PersonId(self.id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,11 +315,12 @@ F = TypeVar("F", bound=Fact)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Everybody, every case and every fact, as of one day."""
+    """Everybody, every case and every fact, as of one day; the crowd is in no case's story."""
 
     today: date
     standard_fen: int
     people: tuple[Person, ...]
+    crowd: frozenset[str]
     households: tuple[Household, ...]
     facts: tuple[Fact, ...]
 

@@ -1,0 +1,117 @@
+"""From a planned case to a consent form, and from the registrar's word to the case's state.
+
+Pure: knows who must stand on a form and what each grant asks for. Does not call the registrar and
+keeps nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from coordinator.asking.planner import Ask
+from coordinator.casework.cases import Case, CasePerson
+from coordinator.casework.programmes import Role as CaseRole
+from coordinator.store import ConsentStage, FiledConsent, Token
+from federation import consent as sd_jwt
+from federation.consenting import (
+    ConsentForm,
+    ConsentPerson,
+    ConsentReceipt,
+    ConsentState,
+    GrantRequest,
+    IssuedTokens,
+    Role,
+    SignatureMethod,
+)
+from federation.errors import PeerFault
+
+_STAGES = {
+    ConsentState.COMPLETE: ConsentStage.RECORDED,
+    ConsentState.SIGNATURE_MISSING: ConsentStage.BLOCKED,
+    ConsentState.REVOKED: ConsentStage.REVOKED,
+}
+
+
+def signers(case: Case, asks: Sequence[Ask]) -> list[int]:
+    """List the places of those who stand on the form: the household, and whoever is asked about."""
+    asked = {ask.person for ask in asks}
+    return [
+        place
+        for place, person in enumerate(case.persons)
+        if person.role is not CaseRole.SUPPORTER or place in asked
+    ]
+
+
+def form(case: Case, asks: Sequence[Ask], filed: FiledConsent, max_uses: int) -> ConsentForm:
+    """Write the form: exactly the plan's questions, nothing for later."""
+    places = signers(case, asks)
+    index = {place: number for number, place in enumerate(places)}
+    return ConsentForm(
+        reference=filed.reference,
+        purpose=case.purpose,
+        persons=tuple(_person(case.persons[place]) for place in places),
+        grants=tuple(
+            GrantRequest(
+                person=index[ask.person],
+                department=ask.department,
+                predicate=ask.predicate,
+                parameter=ask.parameter,
+                max_uses=max_uses,
+            )
+            for ask in asks
+        ),
+        members=case.members,
+        not_after=filed.not_after,
+    )
+
+
+def after(
+    filed: FiledConsent, receipt: ConsentReceipt, case: Case, asks: Sequence[Ask]
+) -> FiledConsent:
+    """Take over what the registrar says of a consent."""
+    places = signers(case, asks)
+    return replace(
+        filed,
+        consent_no=receipt.consent_no,
+        stage=_STAGES[receipt.state],
+        missing=tuple(places[number] for number in receipt.missing),
+    )
+
+
+def tokens_of(
+    case_id: str, case: Case, asks: Sequence[Ask], issued: IssuedTokens
+) -> list[Token]:
+    """Hold issued tokens to what was asked for: one a person and department, every grant in it.
+
+    Raises:
+        PeerFault: TOKENS_INCOMPLETE.
+    """
+    places = signers(case, asks)
+    wanted: dict[tuple[int, str], set[tuple[str, str]]] = {}
+    for ask in asks:
+        wanted.setdefault((ask.person, ask.department), set()).add((ask.predicate, ask.parameter))
+    tokens: dict[tuple[int, str], Token] = {}
+    for one in issued.tokens:
+        place = places[one.person] if one.person < len(places) else -1
+        if not wanted.get((place, one.department), set()) <= sd_jwt.grants_of(one.token).keys():
+            raise PeerFault("TOKENS_INCOMPLETE", case=case_id)
+        tokens[place, one.department] = Token(
+            case_id=case_id,
+            place=place,
+            department=one.department,
+            jti=sd_jwt.jti_of(one.token),
+            token=one.token,
+        )
+    if tokens.keys() != wanted.keys():
+        raise PeerFault("TOKENS_INCOMPLETE", case=case_id)
+    return list(tokens.values())
+
+
+def _person(person: CasePerson) -> ConsentPerson:
+    return ConsentPerson(
+        id=person.id,
+        name=person.name,
+        role=Role[person.role.value],
+        method=SignatureMethod[person.signature.method.value],
+        signer_id=person.signature.signer,
+        evidence=person.signature.evidence,
+    )

@@ -1,0 +1,142 @@
+"""The coordinator's tables, as the newest migration leaves them.
+
+Knows columns and keys; the statements stand with those who use them. Does not create anything:
+``migrations`` does.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what is INTEGER
+
+serial = Table(
+    "serial",
+    metadata,
+    Column("series", String(64), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+case_file = Table(
+    "case_file",
+    metadata,
+    Column("case_id", String(64), primary_key=True),
+    Column("programme", String(64), nullable=False),
+    Column("plan", String(64), nullable=False),
+    Column("purpose", Integer, nullable=False),
+    Column("area", String(6), nullable=False),
+    Column("commission", String(64), nullable=False),
+    Column("operator", String(64), nullable=False),
+    Column("members", Integer, nullable=False),
+    Column("declaration", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("opened", BigInteger, nullable=False),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("case_id", ForeignKey("case_file.case_id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("id_number", String(18), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("relation", String(16), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("method", String(16), nullable=False),
+    Column("signer", String(18), nullable=False),
+    Column("evidence", LargeBinary, nullable=False),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("case_id", ForeignKey("case_file.case_id"), primary_key=True),
+    Column("reference", LargeBinary, nullable=False, unique=True),
+    Column("not_after", BigInteger, nullable=False),
+    Column("consent_no", String(64), nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("missing", Text, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("case_id", ForeignKey("case_file.case_id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("department", String(64), primary_key=True),
+    Column("jti", LargeBinary, nullable=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("presented", Text, nullable=False),  # what was disclosed and answered there
+)
+
+ask = Table(
+    "ask",
+    metadata,
+    Column("ask_id", _NUMBER, primary_key=True),
+    Column("case_id", ForeignKey("case_file.case_id"), nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("department", String(64), nullable=False),
+    Column("predicate", String(8), nullable=False),
+    Column("parameter", String(64), nullable=False),
+    Column("answered_by", _NUMBER),  # the batch of the newest answer
+    Index("ask_once", "case_id", "place", "department", "predicate", "parameter", unique=True),
+)
+
+question_batch = Table(
+    "question_batch",
+    metadata,
+    Column("batch_id", _NUMBER, primary_key=True),
+    Column("department", String(64), nullable=False),
+    Column("qid", LargeBinary, nullable=False, unique=True),
+    Column("request", LargeBinary, nullable=False),  # exactly as it is sent
+    Column("items", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("millis", Integer, nullable=False),
+    Column("error", String(64), nullable=False),
+    Column("receipt", LargeBinary),  # exactly as it came
+    Index("batch_state", "state", "department"),
+)
+
+question = Table(
+    "question",
+    metadata,
+    Column("batch_id", ForeignKey("question_batch.batch_id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("ask_id", ForeignKey("ask.ask_id"), nullable=False),
+    Index("question_ask", "ask_id"),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("batch_id", _NUMBER, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("outcome", Integer, nullable=False),
+    Column("value", Integer, nullable=False),
+    Column("refusal", Integer, nullable=False),
+    Column("as_of", Integer, nullable=False),
+    Column("scope", Integer, nullable=False),
+    Column("enrolled_to", Integer, nullable=False),
+    Column("period_from", Integer, nullable=False),
+    Column("period_to", Integer, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("use_no", Integer, nullable=False),
+    ForeignKeyConstraint(
+        ["batch_id", "position"], ["question.batch_id", "question.position"], name="answer_question"
+    ),
+)

@@ -1,0 +1,358 @@
+"""Cases, people, consents and tokens, as they lie in the database.
+
+Knows rows and how they become values again. Every method is one transaction: what it returns from
+is on the disk. Does not know questions that were sent (``asking.journal`` does) or any rule.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from coordinator.asking.planner import Ask
+from coordinator.casework.cases import Case, CasePerson, Method, Relation, Signature
+from coordinator.casework.programmes import Role
+from coordinator.database import Database
+from coordinator.schema import ask, case_file, consent, person, serial, token
+from federation.errors import BadInput
+from federation.exchange import Purpose
+from federation.ids import PersonId
+
+IN: Final = 900
+"""Most values one statement compares with; SQLite's older limit is 999."""
+
+
+class ConsentStage(StrEnum):
+    """How far a case's consent has come; only READY may be asked."""
+
+    DRAFT = "DRAFT"
+    FILED = "FILED"
+    BLOCKED = "BLOCKED_CONSENT"
+    RECORDED = "RECORDED"
+    READY = "READY"
+    REVOKED = "REVOKED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledCase:
+    """A case in the books: its number, plan, salt and the second it was opened."""
+
+    id: str
+    case: Case
+    plan: str
+    opened: int
+    salt: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledConsent:
+    """A case's consent: what was sent to the registrar and what it said."""
+
+    case_id: str
+    reference: bytes
+    not_after: int
+    consent_no: str = ""
+    stage: ConsentStage = ConsentStage.FILED
+    missing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A consent token for one person of a case at one department."""
+
+    case_id: str
+    place: int
+    department: str
+    jti: bytes
+    token: bytes = field(repr=False)
+
+
+_CASES = select(case_file).where(case_file.c.case_id.in_(bindparam("ids", expanding=True)))
+_PEOPLE = (
+    select(person)
+    .where(person.c.case_id.in_(bindparam("ids", expanding=True)))
+    .order_by(person.c.case_id, person.c.place)
+)
+_CONSENTS = select(consent).where(consent.c.case_id.in_(bindparam("ids", expanding=True)))
+_ASKS = (
+    select(ask)
+    .where(ask.c.case_id.in_(bindparam("ids", expanding=True)))
+    .order_by(ask.c.ask_id)
+)
+_SET_CONSENT = (
+    update(consent)
+    .where(consent.c.case_id == bindparam("of"))
+    .values(
+        consent_no=bindparam("no"), state=bindparam("stage"), missing=bindparam("places")
+    )
+)
+_SIGN = (
+    update(person)
+    .where(
+        person.c.case_id == bindparam("of"),
+        person.c.place == bindparam("at"),
+        func.length(person.c.evidence) == 0,
+    )
+    .values(
+        method=bindparam("by"), signer=bindparam("signed_by"), evidence=bindparam("scan")
+    )
+)
+
+
+class Store:
+    """The coordinator's books of cases."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, cases: Sequence[tuple[Case, str]], now: int, year: int, random: Callable[[int], bytes]
+    ) -> list[str]:
+        """Open cases, each with its plan, and give their numbers; all or none."""
+        with self._database.writing() as connection:
+            numbers = _numbers(connection, [case.area for case, _ in cases], year)
+            rows = [
+                _case_row(number, case, plan, now) | {"salt": random(32)}
+                for number, (case, plan) in zip(numbers, cases, strict=True)
+            ]
+            if rows:
+                connection.execute(insert(case_file), rows)
+                connection.execute(
+                    insert(person),
+                    [
+                        _person_row(number, place, one)
+                        for number, (case, _) in zip(numbers, cases, strict=True)
+                        for place, one in enumerate(case.persons)
+                    ],
+                )
+        return numbers
+
+    def case_ids(self) -> list[str]:
+        """List all cases in the order they were opened."""
+        statement = select(case_file.c.case_id).order_by(case_file.c.opened, case_file.c.case_id)
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement))
+
+    def cases(self, case_ids: Sequence[str]) -> list[FiledCase]:
+        """Read cases, in the order asked for.
+
+        Raises:
+            BadInput: CASE_UNKNOWN.
+        """
+        found: dict[str, Row[Any]] = {}
+        people: dict[str, list[CasePerson]] = {}
+        with self._database.reading() as connection:
+            for ids in chunks(case_ids):
+                found |= {row.case_id: row for row in connection.execute(_CASES, {"ids": ids})}
+                for row in connection.execute(_PEOPLE, {"ids": ids}):
+                    people.setdefault(row.case_id, []).append(_person(row))
+        missing = [case_id for case_id in case_ids if case_id not in found]
+        if missing:
+            raise BadInput("CASE_UNKNOWN", case=missing[0][:64])
+        return [_filed(found[case_id], people[case_id]) for case_id in case_ids]
+
+    def sign(self, case_id: str, signatures: Mapping[int, Signature]) -> None:
+        """Add evidence to people, by place, who had none; what is there stays."""
+        rows = [
+            {
+                "of": case_id,
+                "at": place,
+                "by": signed.method.value,
+                "signed_by": signed.signer,
+                "scan": signed.evidence,
+            }
+            for place, signed in signatures.items()
+        ]
+        if rows:
+            with self._database.writing() as connection:
+                connection.execute(_SIGN, rows)
+
+    def consents(self, case_ids: Sequence[str]) -> dict[str, FiledConsent]:
+        """Read what is known of cases' consents; a case without one is left out."""
+        with self._database.reading() as connection:
+            return {
+                row.case_id: _consent(row)
+                for ids in chunks(case_ids)
+                for row in connection.execute(_CONSENTS, {"ids": ids})
+            }
+
+    def file_consents(
+        self, consents: Sequence[FiledConsent], asks: Iterable[tuple[str, Ask]]
+    ) -> None:
+        """Fix a consent's reference and its questions before the registrar hears of them."""
+        with self._database.writing() as connection:
+            connection.execute(insert(consent), [_consent_row(one) for one in consents])
+            rows = [_ask_row(case_id, one) for case_id, one in asks]
+            if rows:
+                connection.execute(insert(ask), rows)
+
+    def asks(self, case_ids: Sequence[str]) -> dict[str, list[Ask]]:
+        """Read the questions that cases' consents cover."""
+        found: dict[str, list[Ask]] = {case_id: [] for case_id in case_ids}
+        with self._database.reading() as connection:
+            for ids in chunks(case_ids):
+                for row in connection.execute(_ASKS, {"ids": ids}):
+                    found[row.case_id].append(_ask(row))
+        return found
+
+    def update_consents(self, consents: Sequence[FiledConsent]) -> None:
+        """Note what the registrar said of consents."""
+        if consents:
+            with self._database.writing() as connection:
+                connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
+
+    def keep_tokens(self, consents: Sequence[FiledConsent], tokens: Sequence[Token]) -> None:
+        """Keep the tokens of complete consents and make their cases ready."""
+        rows = [
+            {
+                "case_id": one.case_id,
+                "place": one.place,
+                "department": one.department,
+                "jti": one.jti,
+                "token": one.token,
+                "presented": "",
+            }
+            for one in tokens
+        ]
+        with self._database.writing() as connection:
+            for ids in chunks([one.case_id for one in consents]):
+                connection.execute(delete(token).where(token.c.case_id.in_(ids)))
+            if rows:
+                connection.execute(insert(token), rows)
+            if consents:
+                connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
+
+
+def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Cut a list to what one statement takes."""
+    return (values[i : i + IN] for i in range(0, len(values), IN))
+
+
+def _numbers(connection: Connection, areas: Sequence[str], year: int) -> list[str]:
+    """Draw the next numbers of each area's series, and remember the last."""
+    last: dict[str, int] = {}
+    for series in sorted({f"{area}-{year}" for area in areas}):
+        statement = select(serial.c.last).where(serial.c.series == series).with_for_update()
+        known = connection.scalar(statement)
+        if known is None:
+            connection.execute(insert(serial).values(series=series, last=0))
+        last[series] = known or 0
+    numbers = []
+    for area in areas:
+        series = f"{area}-{year}"
+        last[series] += 1
+        numbers.append(f"HD-{series}-{last[series]:04d}")
+    for series, number in last.items():
+        connection.execute(update(serial).where(serial.c.series == series).values(last=number))
+    return numbers
+
+
+def _case_row(case_id: str, case: Case, plan: str, now: int) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "programme": case.programme,
+        "plan": plan,
+        "purpose": case.purpose.value,
+        "area": case.area,
+        "commission": case.commission,
+        "operator": case.operator,
+        "members": case.members,
+        "declaration": json.dumps(dict(case.declaration), ensure_ascii=False),
+        "opened": now,
+    }
+
+
+def _person_row(case_id: str, place: int, one: CasePerson) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "place": place,
+        "id_number": one.id,
+        "name": one.name,
+        "relation": one.relation.value,
+        "role": one.role.value,
+        "method": one.signature.method.value,
+        "signer": one.signature.signer,
+        "evidence": one.signature.evidence,
+    }
+
+
+def _person(row: Row[Any]) -> CasePerson:
+    return CasePerson(
+        id=PersonId(row.id_number),
+        name=row.name,
+        relation=Relation(row.relation),
+        role=Role(row.role),
+        signature=Signature(
+            method=Method(row.method), signer=row.signer, evidence=bytes(row.evidence)
+        ),
+    )
+
+
+def _filed(row: Row[Any], people: list[CasePerson]) -> FiledCase:
+    case = Case(
+        programme=row.programme,
+        purpose=Purpose(row.purpose),
+        area=row.area,
+        commission=row.commission,
+        operator=row.operator,
+        members=row.members,
+        persons=tuple(people),
+        declaration=json.loads(row.declaration),
+    )
+    return FiledCase(
+        id=row.case_id, case=case, plan=row.plan, opened=row.opened, salt=bytes(row.salt)
+    )
+
+
+def _consent_row(one: FiledConsent) -> dict[str, Any]:
+    return {
+        "case_id": one.case_id,
+        "reference": one.reference,
+        "not_after": one.not_after,
+        "consent_no": one.consent_no,
+        "state": one.stage.value,
+        "missing": json.dumps(one.missing),
+    }
+
+
+def _consent_update(one: FiledConsent) -> dict[str, Any]:
+    return {
+        "of": one.case_id,
+        "no": one.consent_no,
+        "stage": one.stage.value,
+        "places": json.dumps(one.missing),
+    }
+
+
+def _consent(row: Row[Any]) -> FiledConsent:
+    return FiledConsent(
+        case_id=row.case_id,
+        reference=bytes(row.reference),
+        not_after=row.not_after,
+        consent_no=row.consent_no,
+        stage=ConsentStage(row.state),
+        missing=tuple(json.loads(row.missing)),
+    )
+
+
+def _ask_row(case_id: str, one: Ask) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "place": one.person,
+        "department": one.department,
+        "predicate": one.predicate,
+        "parameter": one.parameter,
+        "answered_by": None,
+    }
+
+
+def _ask(row: Row[Any]) -> Ask:
+    return Ask(
+        person=row.place,
+        department=row.department,
+        predicate=row.predicate,
+        parameter=row.parameter,
+    )

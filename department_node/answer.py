@@ -1,0 +1,304 @@
+"""One request's way through the node: gate → evaluate → log → sign.
+
+Knows the order in which nothing can be skipped (protocol note §5). The thinking is in ``gate`` and
+``evaluate``; what is durable is in ``store``. Does not know sockets.
+"""
+
+import hashlib
+import os
+import struct
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from sqlite3 import Connection
+from typing import Final
+
+from crypto import envelope
+from department_node import gate
+from department_node.catalogue import NodeCatalogue
+from department_node.consents import Consents, Shown
+from department_node.evaluate import Minimized, Period, evaluate, period_of
+from department_node.gate import Admitted, Moment
+from department_node.records import RecordSource
+from department_node.store import Ledger, Store, StoredAnswer
+from federation import exchange, limits
+from federation.clock import Clock, business_date
+from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
+from federation.exchange import Answer, Header, Outcome, Question, Refusal, SaltedItem
+from federation.ledger import LedgerEntry
+from federation.manifest import PartyRole
+from federation.party import Party
+from federation.status import StatusList
+from federation.wire import codec, signed
+from federation.wire.codec import SignedBatch
+from federation.wire.signed import Opened, Unsigned
+
+_FROZEN: Final = {Outcome.YES, Outcome.NO, Outcome.BAND, Outcome.COUNT, Outcome.ENUM}
+_STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
+_NO_TOKEN: Final = bytes(16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the source says of itself: how fresh it is and since when the roll is enrolled."""
+
+    as_of: date | None
+    enrolled_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An answer before it is spent and logged; ``admitted`` is None where it was refused."""
+
+    answer: Answer
+    admitted: Admitted | None = None
+    cell: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The ports that the answering needs."""
+
+    catalogue: NodeCatalogue
+    records: RecordSource
+    store: Store
+    clock: Clock
+    facts: Callable[[], Facts]
+    revoked: Callable[[], StatusList | None]
+    paused: Callable[[], bool]
+
+
+class Answerer:
+    """Answers requests of coordinators."""
+
+    def __init__(self, party: Party, sources: Sources) -> None:
+        registrar = party.manifest.registrar
+        self._party = party
+        self._s = sources
+        self._consents = Consents(sources.store, registrar.keys, registrar.id)
+        self._highest = int(str(sources.store.meta("time") or 0))
+        self.transport_refusals: Counter[str] = Counter()
+
+    def ask(self, caller: str, data: bytes) -> bytes:
+        """Answer one signed request.
+
+        Raises:
+            PeerFault, Refused, Unavailable: transport refusals (protocol §5, before the header).
+        """
+        try:
+            return self._ask(caller, data)
+        except HeduiError as error:
+            self.transport_refusals[error.code] += 1
+            raise
+
+    def _ask(self, caller: str, data: bytes) -> bytes:
+        batch = codec.decode_batch(data)
+        header = signed.claimed_header(batch)
+        if header.sender != caller:
+            raise PeerFault("WRONG_PARTY")
+        digest = hashlib.sha256(batch.envelope.payload).digest()
+        stored = self._repeat(self._s.store.answered(header.qid), caller, digest)
+        if stored is None:
+            keys = self._party.manifest.party(caller, PartyRole.COORDINATOR).keys
+            opened = signed.verify(batch, header, keys)
+            stored = self._answer(opened, batch, keys[batch.envelope.signatures[0].kid].raw)
+        return codec.encode_batch(signed.sign(_unpack(stored), self._party.key))
+
+    def _repeat(
+        self, stored: StoredAnswer | None, caller: str, digest: bytes
+    ) -> StoredAnswer | None:
+        if stored and (stored.sender, stored.request) != (caller, digest):
+            raise Refused("REPLAYED")
+        return stored
+
+    def _answer(self, opened: Opened, batch: SignedBatch, holder: bytes) -> StoredAnswer:
+        now = self._now()
+        moment = self._moment(now, opened.header.purpose, holder)
+        shown = self._consents.open(opened.presentations)
+        drafts, tokens = self._drafts(opened, moment, shown)
+        caller, qid = opened.header.sender, opened.header.qid
+
+        def commit(connection: Connection) -> StoredAnswer:
+            ledger = Ledger(connection)
+            again = self._repeat(ledger.answered(qid), caller, opened.digest)
+            if again:
+                return again
+            answers = [self._settle(ledger, draft, now) for draft in drafts]
+            unsigned = signed.prepare(
+                self._header(opened, moment), [codec.encode_answer(a) for a in answers]
+            )
+            stored = StoredAnswer(caller, opened.digest, unsigned.payload, _pack(unsigned))
+            ledger.keep_consents(shown.fresh.items())
+            ledger.keep_answer(qid, stored, now)
+            self._log(ledger, opened, batch, unsigned, tokens, now)
+            ledger.seen_time(now)
+            return stored
+
+        return self._s.store.writer.write(commit)
+
+    def _now(self) -> int:
+        now = self._s.clock.now()
+        if now < self._highest - limits.SKEW:
+            raise Unavailable("CLOCK_BEHIND", seconds=self._highest - now)
+        self._highest = max(self._highest, now)
+        return now
+
+    def _moment(self, now: int, purpose: int, holder: bytes) -> Moment:
+        return Moment(
+            department=self._party.id,
+            now=now,
+            holder=holder,
+            purpose=purpose,
+            policy=self._party.policy,
+            answers=self._s.catalogue.answers,
+            revoked=self._s.revoked(),
+            paused=self._s.paused(),
+        )
+
+    def _drafts(
+        self, opened: Opened, moment: Moment, shown: Shown
+    ) -> tuple[list[Draft], tuple[bytes, ...]]:
+        try:
+            gate.admit_request(opened.header, moment, exchange.ASK)
+        except Refused as refusal:
+            return [_refused(refusal)] * len(opened.items), (_NO_TOKEN,) * len(opened.items)
+        facts = self._s.facts()
+        drafts: list[Draft] = []
+        tokens: list[bytes] = []
+        for item in opened.items:
+            draft = self._draft(item, moment, shown, facts)
+            drafts.append(draft)
+            tokens.append(draft.admitted.consent.claims.jti if draft.admitted else _NO_TOKEN)
+        return drafts, tuple(tokens)
+
+    def _draft(self, item: bytes, moment: Moment, shown: Shown, facts: Facts) -> Draft:
+        try:
+            question = codec.decode_question(item)
+        except PeerFault:
+            return _refused(Refused("QUESTION_MALFORMED"))
+        try:
+            token = self._consents.find(question, shown)
+            if token is None:
+                return Draft(answer=Answer(outcome=Outcome.PRESENT_AGAIN))
+            admitted = gate.admit(question, token, moment)
+        except (Refused, PeerFault) as refusal:
+            return _refused(refusal)
+        try:
+            return self._evaluated(question, admitted, moment, facts)
+        except (BadInput, Unavailable):
+            return _refused(Refused("SOURCE_UNAVAILABLE"))
+
+    def _evaluated(
+        self, question: Question, admitted: Admitted, moment: Moment, facts: Facts
+    ) -> Draft:
+        today = business_date(moment.now)
+        period = period_of(admitted.rule.period, today)
+        psn = admitted.consent.claims.sub
+        if facts.as_of is None or (today - facts.as_of).days > admitted.rule.max_age_days:
+            result = Minimized(Outcome.STALE)
+        else:
+            person = self._s.store.person(psn)
+            result = evaluate(admitted, person, period, self._s.records, self._s.store)
+        answer = Answer(
+            outcome=result.outcome,
+            value=result.value,
+            as_of=_number(facts.as_of),
+            scope=admitted.answering.scope,
+            enrolled_to=facts.enrolled_to,
+            period_from=_number(period.start),
+            period_to=_number(period.end),
+            policy_version=moment.policy.version,
+        )
+        return Draft(answer=answer, admitted=admitted, cell=_cell(question, admitted, period))
+
+    def _settle(self, ledger: Ledger, draft: Draft, now: int) -> Answer:
+        admitted = draft.admitted
+        if admitted is None:
+            return draft.answer
+        claims, grant = admitted.consent.claims, admitted.grant
+        today = business_date(now)
+        name, month = f"{grant.predicate} {grant.parameter}", today.strftime("%Y%m")
+        usage = ledger.usage(claims.jti, name, month, claims.sub, today.year)
+        frozen = ledger.cell(claims.sub, today.year, draft.cell)
+        opens = frozen is None and draft.answer.outcome in _FROZEN
+        try:
+            gate.check_usage(admitted, usage, new_cell=opens)
+        except Refused as refusal:
+            return _refused(refusal).answer
+        ledger.spend(claims.jti, name, month)
+        if opens:
+            ledger.freeze(claims.sub, today.year, draft.cell, codec.encode_answer(draft.answer))
+        answer = codec.decode_answer(frozen) if frozen is not None else draft.answer
+        return replace(answer, use_no=usage.grant_uses + 1)
+
+    def _header(self, opened: Opened, moment: Moment) -> Header:
+        asked = opened.header
+        return Header(
+            method=asked.method,
+            sender=self._party.id,
+            audience=asked.sender,
+            qid=asked.qid,
+            issued=moment.now,
+            expires=moment.now + limits.REQUEST_LIFE,
+            purpose=asked.purpose,
+            policy_version=moment.policy.version,
+            n=len(opened.items),
+            root=signed.UNSET_ROOT,
+            request_hash=opened.digest,
+            status_list_digest=moment.revoked.digest if moment.revoked else b"",
+        )
+
+    def _log(
+        self,
+        ledger: Ledger,
+        opened: Opened,
+        batch: SignedBatch,
+        unsigned: Unsigned,
+        tokens: tuple[bytes, ...],
+        now: int,
+    ) -> None:
+        record = codec.encode_entry(
+            LedgerEntry(
+                at=now,
+                kind="ask",
+                caller=opened.header.sender,
+                request=batch.envelope.payload,
+                request_signature=batch.envelope.signatures[0].sig,
+                answer=unsigned.payload,
+                request_leaves=opened.leaves,
+                answer_leaves=unsigned.leaves,
+                tokens=tokens,
+            )
+        )
+        salt = os.urandom(limits.SALT_BYTES)
+        ledger.append(envelope.item_leaf(salt, record), salt, record)
+
+
+def _refused(refusal: HeduiError) -> Draft:
+    code = Refusal.__members__.get(refusal.code, Refusal.CONSENT_INVALID)
+    return Draft(answer=Answer(outcome=Outcome.REFUSED, refusal=code))
+
+
+def _cell(question: Question, admitted: Admitted, period: Period) -> bytes:
+    """Name a frozen cell: predicate, rung, signed facts of the grant, period (protocol §5)."""
+    grant = admitted.grant
+    said = hashlib.sha256(struct.pack(">I", grant.members) + b"".join(sorted(grant.args)))
+    parts = f"{question.predicate}|{question.parameter}|{period.start}|{period.end}|"
+    return hashlib.sha256(parts.encode() + said.digest()).digest()[:16]
+
+
+def _number(day: date | None) -> int:
+    return int(day.strftime("%Y%m%d")) if day else 0
+
+
+def _pack(unsigned: Unsigned) -> bytes:
+    return b"".join(item.salt + item.item for item in unsigned.items)
+
+
+def _unpack(stored: StoredAnswer) -> Unsigned:
+    rows = (stored.items[i : i + _STRIDE] for i in range(0, len(stored.items), _STRIDE))
+    items = tuple(SaltedItem(row[: limits.SALT_BYTES], row[limits.SALT_BYTES :]) for row in rows)
+    return Unsigned(stored.payload, items, ())
+
+

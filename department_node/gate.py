@@ -1,0 +1,140 @@
+"""The gate: may this question be answered? Pure functions, deny by default.
+
+Knows the order of admission of protocol note §5 from the header on: audience, method, freshness →
+policy version → consent (holder, times, status, purpose) → grant → policy and catalogue → uses →
+budget. Does not know sockets, stores, records or what an answer says. Size, TLS party, stored
+answer and signature come before and end as transport refusals (``answer`` and ``wire``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from department_node.catalogue import Answering
+from federation import consent, exchange, limits, status
+from federation.catalogue import Form, ParameterKind
+from federation.consent import Consent, Grant
+from federation.errors import Refused
+from federation.exchange import Header, Question
+from federation.policy import Parameter, Policy, Rule
+from federation.status import Status, StatusList
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """All that a decision may depend on, captured once a request.
+
+    ``holder`` is the requester's raw signing key; ``now`` in UTC seconds.
+    """
+
+    department: str
+    now: int
+    holder: bytes
+    purpose: int
+    policy: Policy
+    answers: Mapping[str, Answering]
+    revoked: StatusList | None
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A question that may be answered: by which rule, with which parameter and grant."""
+
+    consent: Consent
+    grant: Grant
+    rule: Rule
+    parameter: Parameter | None
+    answering: Answering
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What was spent before: uses of the grant, of the token this month, cells of the record."""
+
+    grant_uses: int
+    month_uses: int
+    record_cells: int
+
+
+def admit_request(header: Header, moment: Moment, method: str) -> None:
+    """Decide about a request as a whole.
+
+    Raises:
+        Refused: WRONG_AUDIENCE, WRONG_METHOD, REQUEST_NOT_FRESH, POLICY_VERSION, NODE_PAUSED or
+            STATUS_LIST_STALE.
+    """
+    exchange.check_request(
+        header, audience=moment.department, method=method, now=moment.now
+    )
+    if header.policy_version != moment.policy.version:
+        raise Refused("POLICY_VERSION", version=moment.policy.version)
+    moment.policy.check_current(moment.now)
+    if moment.paused:
+        raise Refused("NODE_PAUSED")
+    status.check_fresh(moment.revoked, moment.now)
+
+
+def admit(question: Question, shown: Consent, moment: Moment) -> Admitted:
+    """Decide about one question under one verified consent token.
+
+    Raises:
+        Refused: the code of the first step that says no.
+    """
+    consent.check_consent(
+        shown, audience=moment.department, holder=moment.holder, now=moment.now
+    )
+    _check_status(shown, moment)
+    if shown.claims.purpose != moment.purpose:
+        raise Refused("CONSENT_WRONG_PURPOSE")
+    if shown.claims.policy_family != moment.policy.family:
+        raise Refused("POLICY_VERSION", version=moment.policy.version)
+    if shown.claims.policy_version > moment.policy.version:
+        raise Refused("POLICY_VERSION", version=moment.policy.version)
+    grant = shown.grants.get((question.predicate, question.parameter))
+    if grant is None:
+        raise Refused("CONSENT_NOT_GRANTED", predicate=question.predicate)
+    rule, parameter = moment.policy.check(question.predicate, question.parameter, moment.purpose)
+    answering = moment.answers.get(question.predicate)
+    if answering is None or moment.purpose not in answering.purposes:
+        raise Refused("POLICY_NOT_ANSWERED", predicate=question.predicate)
+    _check_grant(grant, answering)
+    return Admitted(
+        consent=shown, grant=grant, rule=rule, parameter=parameter, answering=answering
+    )
+
+
+def check_usage(admitted: Admitted, usage: Usage, *, new_cell: bool) -> None:
+    """Hold a question to its number of uses, its token's frequency and the record's budget.
+
+    Raises:
+        Refused: USES_EXHAUSTED or BUDGET_EXHAUSTED.
+    """
+    if usage.grant_uses >= admitted.grant.max_uses:
+        raise Refused("USES_EXHAUSTED")
+    if usage.month_uses >= admitted.consent.claims.uses_a_month:
+        raise Refused("USES_EXHAUSTED")
+    if new_cell and usage.record_cells >= limits.CELLS_PER_RECORD_YEAR:
+        raise Refused("BUDGET_EXHAUSTED")
+
+
+def _check_status(shown: Consent, moment: Moment) -> None:
+    current = status.check_fresh(moment.revoked, moment.now)
+    if shown.claims.status_uri != current.uri:
+        raise Refused("CONSENT_INVALID", why="status list")
+    match current.at(shown.claims.status_index):
+        case Status.INVALID:
+            raise Refused("CONSENT_REVOKED")
+        case Status.SUSPENDED:
+            raise Refused("CONSENT_SUSPENDED")
+        case Status.VALID:
+            return
+
+
+def _check_grant(grant: Grant, answering: Answering) -> None:
+    """Refuse a grant that lacks the signed facts its question needs."""
+    predicate = answering.predicate
+    needs_size = predicate.form is Form.THRESHOLD or predicate.parameter is ParameterKind.SIZE
+    if grant.form != predicate.form.value or (needs_size and grant.members < 1):
+        raise Refused("CONSENT_NOT_GRANTED", predicate=predicate.id)
+    if predicate.parameter is ParameterKind.NAME and len(grant.args) != 1:
+        raise Refused("CONSENT_NOT_GRANTED", predicate=predicate.id)

@@ -1,0 +1,147 @@
+"""The rows of an XLSX workbook as text.
+
+Knows the ways in which a workbook is hostile or broken: a zip that unpacks to too much, a sheet
+that claims a million rows, a number with more digits than a spreadsheet keeps. Deliberately does
+not know what the columns mean.
+"""
+
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import BinaryIO, Final
+from xml.etree.ElementTree import ParseError
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
+from federation.errors import BadInput
+
+# They are about styles and odd dates, and some quote a cell.
+warnings.filterwarnings("ignore", module=r"openpyxl\.")
+
+_SHEET_ROWS: Final = 1_048_576  # no worksheet has more
+_KEPT_DIGITS: Final = 10**15  # a spreadsheet keeps fifteen digits of a number
+_STRINGS: Final = "xl/sharedStrings.xml"
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    InvalidFileException,
+    ParseError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What the reader of workbooks raises on a broken one; it has no error of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkbookLimits:
+    """What a workbook may cost: bytes once unpacked, bytes of texts held in memory, columns."""
+
+    unpacked_bytes: int
+    strings_bytes: int
+    columns: int
+
+
+def workbook_rows(
+    file: BinaryIO, sheet: str | None, limits: WorkbookLimits
+) -> Iterator[tuple[int, list[str]]]:
+    """Give row numbers and cells of one sheet, from its first row with content.
+
+    Every row is as wide as the first one, or one wider where it has content beyond.
+
+    Raises:
+        BadInput: ``IMPORT_UNPACKED``, ``IMPORT_SHEET_MISSING`` or ``IMPORT_GARBAGE``.
+    """
+    row = 0
+    try:
+        _check_unpacked(file, limits)
+        for row, cells in _rows(file, sheet, limits):
+            yield row, cells
+    except _BROKEN:
+        # Without its cause: the reader's own text may quote a cell.
+        raise BadInput("IMPORT_GARBAGE", row=row + 1) from None
+
+
+def _check_unpacked(file: BinaryIO, limits: WorkbookLimits) -> None:
+    """Refuse a zip bomb by its directory; reading a member stops at the size stated there."""
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    size = sum(member.file_size for member in members)
+    if size > limits.unpacked_bytes:
+        raise BadInput("IMPORT_UNPACKED", size=size, limit=limits.unpacked_bytes)
+    strings = sum(member.file_size for member in members if member.filename == _STRINGS)
+    if strings > limits.strings_bytes:
+        raise BadInput("IMPORT_UNPACKED", size=strings, limit=limits.strings_bytes)
+
+
+def _rows(
+    file: BinaryIO, sheet: str | None, limits: WorkbookLimits
+) -> Iterator[tuple[int, list[str]]]:
+    with closing(load_workbook(file, read_only=True, data_only=True, keep_links=False)) as workbook:
+        names = [worksheet.title for worksheet in workbook.worksheets]
+        if not names or (sheet is not None and sheet not in names):
+            raise BadInput("IMPORT_SHEET_MISSING", sheet=sheet or "", exist=", ".join(names))
+        worksheet = workbook.worksheets[names.index(sheet) if sheet is not None else 0]
+        worksheet.reset_dimensions()  # the stated size may be anything
+        first, header = _header(worksheet, limits.columns)
+        if not header:
+            return
+        yield first, header
+        # A column more than the header has, so that a row that is too long is seen.
+        for row, cells in _cells(worksheet, first + 1, len(header) + 1):
+            yield row, cells if cells[-1] else cells[:-1]
+
+
+def _header(worksheet: ReadOnlyWorksheet, columns: int) -> tuple[int, list[str]]:
+    """Find the first row with content; it is one wider than allowed if it is too wide."""
+    for row, cells in _cells(worksheet, 1, columns + 1):
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            return row, cells
+    return 0, []
+
+
+def _cells(worksheet: ReadOnlyWorksheet, first: int, width: int) -> Iterator[tuple[int, list[str]]]:
+    found = worksheet.iter_rows(min_row=first, max_row=_SHEET_ROWS, max_col=width, values_only=True)
+    for row, values in enumerate(found, first):
+        yield row, [_text(value) for value in values]
+
+
+def _text(value: object) -> str:
+    """Write a cell as text: integers plainly, dates by ISO 8601, nothing as nothing."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return str(int(value))
+        case int() | float():
+            return _number(value)
+        case datetime():
+            day, clock = value.date(), value.time()
+            return day.isoformat() if clock == time.min else value.isoformat(" ")
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def _number(value: float) -> str:
+    """Write a number so that digits a spreadsheet has lost are seen to be lost."""
+    if abs(value) >= _KEPT_DIGITS:
+        return f"{value:.14E}"
+    return str(int(value)) if value == int(value) else repr(value)

@@ -1,0 +1,217 @@
+"""A department node put together: the only place that wires its parts.
+
+Knows settings, files and which port gets which part. Does not answer anything itself.
+"""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final, Self
+
+from department_node import catalogue, enrolment
+from department_node.answer import Answerer, Facts, Sources
+from department_node.catalogue import NodeCatalogue
+from department_node.records import RecordSource, SqliteRecords
+from department_node.status_keeper import REFRESH, StatusKeeper
+from department_node.store import Ledger, Store
+from federation import catalogue as predicates
+from federation import party as parties
+from federation.clock import Clock, SystemClock, business_date, epoch_of
+from federation.errors import BadInput
+from federation.manifest import PartyRole
+from federation.party import Party
+from federation.wire import server
+from federation.wire.channel import Peers
+from federation.wire.registrar_client import RegistrarClient
+
+SERVICE: Final = "federation.v1.DepartmentNode"
+PAUSED: Final = "paused"
+_FACTS_AGE: Final = 60.0
+_SETTINGS: Final = {"catalogue", "status_refresh"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A node's own settings: catalogue file, seconds between two status lists."""
+
+    catalogue: Path
+    status_refresh: float
+
+
+class Node:
+    """An opened node: its party, catalogue, records and store, held by this process alone."""
+
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self._stack = ExitStack()
+        self.party: Party = parties.load(folder, PartyRole.NODE, self.clock.now())
+        self._stack.enter_context(parties.lock(self.party.data))
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self) -> None:
+        self.settings = read_settings(self.party)
+        self.catalogue = open_catalogue(self.party)
+        self.records: RecordSource = self._stack.enter_context(
+            SqliteRecords(self.catalogue.source)
+        )
+        check_catalogue(self.catalogue, self.records)
+        self.store = Store(self.party.data)
+        self._stack.callback(self.store.close)
+        self.peers = Peers(self.party.manifest, self.party.tls, self.party.tap)
+        self._stack.callback(self.peers.close)
+        self.registrar = RegistrarClient(self.party, self.peers, self.clock)
+        self.status = StatusKeeper(
+            self.party.data,
+            self.party.id,
+            self.party.manifest.registrar,
+            self.registrar.status_list,
+        )
+        self._facts: tuple[float, Facts] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def facts(self) -> Facts:
+        """Tell how fresh the source is, looked up at most once a minute."""
+        now = time.monotonic()
+        if self._facts is None or now - self._facts[0] > _FACTS_AGE:
+            self._facts = (now, self._look())
+        return self._facts[1]
+
+    def _look(self) -> Facts:
+        value = self.records.scalar(self.catalogue.as_of, {})
+        try:
+            as_of = date.fromisoformat(str(value)[:10]) if value is not None else None
+        except ValueError as e:
+            raise BadInput("NODE_CATALOGUE_INVALID", where="as_of", why="gives no date") from e
+        return Facts(as_of=as_of, enrolled_to=int(str(self.store.meta("enrolled_to") or 0)))
+
+    @property
+    def paused_file(self) -> Path:
+        """The file whose presence pauses the node."""
+        return self.party.data / PAUSED
+
+    def answerer(self) -> Answerer:
+        """Put the answering together."""
+        sources = Sources(
+            catalogue=self.catalogue,
+            records=self.records,
+            store=self.store,
+            clock=self.clock,
+            facts=self.facts,
+            revoked=lambda: self.status.current,
+            paused=self.paused_file.exists,
+        )
+        return Answerer(self.party, sources)
+
+    def enrolment(self) -> enrolment.Enrolment:
+        """Put an enrolment of the present epoch together.
+
+        Raises:
+            BadInput: EPOCH_WITHOUT_KEY when the manifest has no pseudonym key for this year.
+        """
+        epoch = epoch_of(self.clock.now())
+        public = self.party.manifest.pseudonym_keys.get((self.party.id, epoch))
+        if public is None:
+            raise BadInput("EPOCH_WITHOUT_KEY", epoch=epoch)
+        return enrolment.Enrolment(
+            catalogue=self.catalogue,
+            records=self.records,
+            store=self.store,
+            registrar=self.registrar,
+            epoch=epoch,
+            public_key=public,
+        )
+
+    def finish_enrolment(self) -> None:
+        """Write down until when the roll is enrolled."""
+        today = business_date(self.clock.now())
+        self.store.set_meta(enrolled_to=int(today.strftime("%Y%m%d")))
+        self._facts = None
+
+
+class RunningNode:
+    """A node that answers on its address until it is stopped."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._answerer = node.answerer()
+        service = server.Service(name=SERVICE, methods={"Ask": self._answerer.ask})
+        party = node.party
+        self._server = server.build(party.manifest, party.tls, party.listen, service, party.tap)
+        self.port = self._server.port
+
+    def start(self) -> None:
+        """Begin to fetch status lists and to answer."""
+        self._node.status.start(self._node.settings.status_refresh, self._count)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Finish what is running and stop."""
+        self._server.stop()
+        self._node.status.stop()
+        self._count()
+
+    def _count(self) -> None:
+        refused = self._answerer.transport_refusals
+        day = business_date(self._node.clock.now()).isoformat()
+        counted = [(code, refused.pop(code)) for code in list(refused)]
+        if counted:
+            self._node.store.writer.write(
+                lambda c: [Ledger(c).count_refusal(day, code, n) for code, n in counted]
+            )
+
+
+def read_settings(party: Party) -> Settings:
+    """Read the ``[node]`` table of ``party.toml``.
+
+    Raises:
+        BadInput: SETTINGS_INVALID.
+    """
+    raw = party.settings
+    unknown = raw.keys() - _SETTINGS
+    refresh = raw.get("status_refresh", REFRESH)
+    if unknown or not isinstance(refresh, int | float) or not 0.1 <= refresh <= 300:
+        raise BadInput("SETTINGS_INVALID", file="party.toml", why="[node]")
+    return Settings(
+        catalogue=party.folder / str(raw.get("catalogue", "catalogue.toml")),
+        status_refresh=float(refresh),
+    )
+
+
+def open_catalogue(party: Party) -> NodeCatalogue:
+    """Read the catalogue of a party's folder.
+
+    Raises:
+        BadInput: SETTINGS_INVALID or NODE_CATALOGUE_INVALID.
+    """
+    return catalogue.load(
+        read_settings(party).catalogue,
+        department=party.id,
+        kind=party.entry.kind,
+        predicates=predicates.load(),
+    )
+
+
+def check_catalogue(listed: NodeCatalogue, records: RecordSource) -> None:
+    """Hold every statement of a catalogue to the records it is about.
+
+    Raises:
+        BadInput: CATALOGUE_TABLE_MISSING, CATALOGUE_COLUMN_MISSING, CATALOGUE_WRITES or
+            CATALOGUE_SQL, with the place in the catalogue.
+    """
+    for where, sql in listed.statements():
+        try:
+            records.check(sql)
+        except BadInput as error:
+            raise BadInput(error.code, **{**error.details, "where": where}) from error
+

@@ -1,0 +1,73 @@
+-- State of one department node. One writer process; every table is written inside the group commit
+-- that also appends to the log, so that nothing leaves that is not written down.
+
+CREATE TABLE IF NOT EXISTS meta (
+    name TEXT PRIMARY KEY,
+    value
+) WITHOUT ROWID;
+
+-- Whom this department knows, by pseudonym: the only way from a question to a record.
+CREATE TABLE IF NOT EXISTS person (
+    psn BLOB PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    name BLOB NOT NULL,
+    fingerprint BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS person_key ON person (key);
+
+-- A batch of the roll on its way to the registrar and back; its key makes the blinds again.
+CREATE TABLE IF NOT EXISTS enrolment (
+    epoch INTEGER NOT NULL,
+    batch_no INTEGER NOT NULL,
+    batch_key BLOB NOT NULL,
+    keys TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (epoch, batch_no)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS consent (
+    jti BLOB PRIMARY KEY,
+    presentation BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS answered (
+    qid BLOB PRIMARY KEY,
+    sender TEXT NOT NULL,
+    request BLOB NOT NULL,
+    payload BLOB NOT NULL,
+    items BLOB NOT NULL,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Spent uses: of a grant (name = predicate and parameter) and of a token in a month (name = yyyymm).
+CREATE TABLE IF NOT EXISTS uses (
+    jti BLOB NOT NULL,
+    name TEXT NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (jti, name)
+) WITHOUT ROWID;
+
+-- Frozen outcomes: asked again in the same period, the same answer is signed again.
+CREATE TABLE IF NOT EXISTS cell (
+    psn BLOB NOT NULL,
+    year INTEGER NOT NULL,
+    question BLOB NOT NULL,
+    answer BLOB NOT NULL,
+    PRIMARY KEY (psn, year, question)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS log (
+    seq INTEGER PRIMARY KEY,
+    leaf BLOB NOT NULL,
+    salt BLOB NOT NULL,
+    record BLOB NOT NULL
+);
+
+-- Transport refusals: counted, never logged one by one.
+CREATE TABLE IF NOT EXISTS refused (
+    day TEXT NOT NULL,
+    code TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (day, code)
+) WITHOUT ROWID;

@@ -1,0 +1,80 @@
+"""Keeps this department's status list fresh: fetched on a schedule, never for one person.
+
+Knows the list's file and the schedule. Does not decide what a stale list means: the gate does.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+from typing import Final
+
+from federation import keyfile, status
+from federation.errors import HeduiError
+from federation.manifest import PartyEntry
+from federation.status import StatusList
+
+log = logging.getLogger(__name__)
+
+FILE: Final = "status.jwt"
+REFRESH: Final = 30.0
+"""Seconds between two fetches."""
+RETRY: Final = 2.0
+"""Seconds before a failed fetch is tried again."""
+
+
+class StatusKeeper:
+    """Holds the newest verified list; an older one never replaces a newer one."""
+
+    def __init__(
+        self, folder: Path, department: str, registrar: PartyEntry, fetch: Callable[[str], bytes]
+    ) -> None:
+        self._path = folder / FILE
+        self._department = department
+        self._registrar = registrar
+        self._fetch = fetch
+        self._stop = Event()
+        self._thread: Thread | None = None
+        self.current: StatusList | None = None
+        if self._path.exists():
+            self._take(self._path.read_bytes())
+
+    def refresh(self) -> None:
+        """Fetch the list once.
+
+        Raises:
+            PeerFault, Unavailable: the registrar's list is wrong, or it cannot be reached.
+        """
+        jwt = self._fetch(self._department)
+        before = self.current
+        self._take(jwt)
+        if self.current is not before:
+            keyfile.write_private(self._path, jwt)
+
+    def start(self, every: float = REFRESH, tick: Callable[[], None] = lambda: None) -> None:
+        """Fetch on a schedule in the background; ``tick`` runs after each round."""
+        self._thread = Thread(target=self._run, args=(every, tick), name="status", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the schedule."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+
+    def _take(self, jwt: bytes) -> None:
+        uri = status.uri_of(self._registrar.id, self._department)
+        fresh = status.read(jwt, uri=uri, issuers=self._registrar.keys)
+        if self.current is None or fresh.issued >= self.current.issued:
+            self.current = fresh
+
+    def _run(self, every: float, tick: Callable[[], None]) -> None:
+        wait = 0.0
+        while not self._stop.wait(wait):
+            try:
+                self.refresh()
+                wait = every
+            except HeduiError as error:
+                log.warning("status list not refreshed: %s", error.code)
+                wait = min(RETRY, every)
+            tick()

@@ -1,0 +1,104 @@
+"""The words between a coordinator and the registrar: forms, receipts and issued tokens.
+
+The only words of the protocol that carry an identity; it never stands in a ``repr``. Does not know
+protobuf, and does not judge whether a form may be recorded.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from federation.exchange import Purpose
+
+CONSENT: Final = "CONSENT"
+"""The one legal basis of this version: a signed consent (protocol §3)."""
+
+
+class Role(IntEnum):
+    """What a person is in a case."""
+
+    APPLICANT = 1
+    MEMBER = 2
+    SUPPORTER = 3
+
+
+class SignatureMethod(IntEnum):
+    """Who signed for a person."""
+
+    SELF = 1
+    GUARDIAN = 2
+    AGENT = 3
+
+
+class ConsentState(IntEnum):
+    """Whether tokens can be had for a consent; revoked is final."""
+
+    COMPLETE = 1
+    SIGNATURE_MISSING = 2
+    REVOKED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentPerson:
+    """One person of a case. ``evidence`` is the SHA-256 of the signed form, empty until signed."""
+
+    id: str = field(repr=False)
+    name: str = field(repr=False)
+    role: Role
+    method: SignatureMethod = SignatureMethod.SELF
+    signer_id: str = field(default="", repr=False)
+    evidence: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRequest:
+    """Permission asked for one question about one person (by index) at one department."""
+
+    person: int
+    department: str
+    predicate: str
+    parameter: str = ""
+    max_uses: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentForm:
+    """What a household consents to, until ``not_after`` (UTC seconds).
+
+    ``reference`` is 16 random bytes of the coordinator's; ``members`` the signed household size.
+    """
+
+    reference: bytes
+    purpose: Purpose
+    persons: tuple[ConsentPerson, ...]
+    grants: tuple[GrantRequest, ...]
+    members: int
+    not_after: int
+    basis: str = CONSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentReceipt:
+    """The registrar's number for a form and, by index, whose signatures are missing."""
+
+    reference: bytes
+    consent_no: str
+    state: ConsentState
+    missing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedToken:
+    """A token for one person (index in the form) and one department, with all disclosures."""
+
+    person: int
+    department: str
+    token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedTokens:
+    """All tokens of one consent."""
+
+    consent_no: str
+    tokens: tuple[IssuedToken, ...]

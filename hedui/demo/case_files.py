@@ -1,0 +1,53 @@
+"""Cases as a clerk would hand them in.
+
+Knows the case file's form, the consent form each person signs and who signs for whom. Knows
+nothing about the people beyond what was declared.
+"""
+
+import hashlib
+import json
+from datetime import date
+
+from hedui.demo.world import Household, Member
+
+_FIRST_COMMISSION = 17
+_OPERATORS = ("op-lin", "op-zhou", "op-he")
+
+
+def case_file(household: Household, today: date, place: int) -> str:
+    """Write one case as TOML; ``place`` counts the city's cases from 0."""
+    parts = [
+        f"programme = {_quoted(household.programme)}",
+        f"trigger = {_quoted(household.trigger)}",
+        f"area = {_quoted(household.area)}",
+        f"commission = {_quoted(f'{household.area}-{today.year}-{_FIRST_COMMISSION + place:04d}')}",
+        f"operator = {_quoted(_OPERATORS[place % len(_OPERATORS)])}",
+    ]
+    for member in household.members:
+        parts += ["", *_person(household.case, member)]
+    if household.declared_marriage:
+        parts += ["", "[declaration]", f"marital_status = {_quoted(household.declared_marriage)}"]
+    return "\n".join(parts) + "\n"
+
+
+def _person(case: str, member: Member) -> list[str]:
+    person = member.person
+    method = "GUARDIAN" if member.guardian else "AGENT" if member.agent else "SELF"
+    scan = hashlib.sha256(f"demonstration scan {case} {person.id}".encode()).hexdigest()
+    return [
+        "[[person]]",
+        f"id = {_quoted(person.id)}",
+        f"name = {_quoted(person.name)}",
+        f"relation = {_quoted(member.relation)}",
+        f"role = {_quoted('APPLICANT' if member.relation == 'SELF' else 'MEMBER')}",
+        "",
+        "[person.consent]",
+        f"method = {_quoted(method)}",
+        f"signer = {_quoted(member.guardian or member.agent)}",
+        f"evidence = {_quoted(scan)}",
+    ]
+
+
+def _quoted(text: str) -> str:
+    """Quote a TOML basic string; JSON's escapes are a subset of TOML's."""
+    return json.dumps(text, ensure_ascii=False)

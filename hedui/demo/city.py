@@ -1,0 +1,211 @@
+"""The demonstration city on disk: what each department has, the open cases, the expected answers.
+
+Knows the thirteen departments and the layout of the folder. Does not know how a node, a registrar
+or a coordinator is set up from it.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from importlib import resources
+from pathlib import Path
+from random import Random
+
+from hedui.demo.case_files import case_file
+from hedui.demo.dirt import spoil
+from hedui.demo.oracle import expectations
+from hedui.demo.policy import policy_toml
+from hedui.demo.population import STANDARD_FEN, build_world
+from hedui.demo.registers import income, property, status
+from hedui.demo.tables import Table, write_tables
+from hedui.demo.world import Almanac, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Department:
+    """One party of the city that answers questions; its folder holds source, import, catalogue."""
+
+    id: str
+    kind: str
+    zh: str
+    en: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CityIndex:
+    """Where everything of a written city is."""
+
+    folder: Path
+    departments: tuple[Department, ...]
+    cases: tuple[Path, ...]
+    oracle: Path
+    policy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Office:
+    id: str
+    kind: str
+    zh: str
+    en: str
+    tables: Callable[[World], list[Table]]
+    as_of: Callable[[Almanac], date]
+
+
+def _yesterday(days: Almanac) -> date:
+    return days.today - timedelta(days=1)
+
+
+def _day_before_yesterday(days: Almanac) -> date:
+    return days.today - timedelta(days=2)
+
+
+def _end_of_last_month(days: Almanac) -> date:
+    return days.month(0) - timedelta(days=1)
+
+
+def _start_of_month(days: Almanac) -> date:
+    return days.month(0)
+
+
+def _start_of_term(days: Almanac) -> date:
+    """Lie two months back: fresh enough for who is enrolled, stale for what it costs."""
+    return days.month(2)
+
+
+def _of_bank(party: str) -> Callable[[World], list[Table]]:
+    return lambda world: property.bank(world, party)
+
+
+_OFFICES = (
+    _Office(
+        "public_security", "public_security", "公安", "Police", status.public_security, _yesterday
+    ),
+    _Office(
+        "civil_affairs",
+        "civil_affairs",
+        "民政",
+        "Civil affairs",
+        status.civil_affairs,
+        _day_before_yesterday,
+    ),
+    _Office("tax", "tax", "税务", "Tax", income.tax, _end_of_last_month),
+    _Office(
+        "human_resources",
+        "human_resources",
+        "人社",
+        "Human resources",
+        income.human_resources,
+        _day_before_yesterday,
+    ),
+    _Office(
+        "natural_resources",
+        "natural_resources",
+        "自然资源",
+        "Natural resources",
+        property.natural_resources,
+        _yesterday,
+    ),
+    _Office("housing", "housing", "住建", "Housing", property.housing, _yesterday),
+    _Office(
+        "market_regulation",
+        "market_regulation",
+        "市场监管",
+        "Market regulation",
+        property.market_regulation,
+        _yesterday,
+    ),
+    _Office(
+        "medical_insurance",
+        "medical_insurance",
+        "医保",
+        "Medical insurance",
+        income.medical_insurance,
+        _day_before_yesterday,
+    ),
+    _Office(
+        "disabled_federation",
+        "disabled_federation",
+        "残联",
+        "Disabled People's Federation",
+        status.disabled_federation,
+        _start_of_month,
+    ),
+    _Office("education", "education", "教育", "Education", status.education, _start_of_term),
+    _Office("bank_a", "bank", "甲银行", "Bank A", _of_bank("bank_a"), _yesterday),
+    _Office("bank_b", "bank", "乙银行", "Bank B", _of_bank("bank_b"), _yesterday),
+    _Office("bank_c", "bank", "丙银行", "Bank C", _of_bank("bank_c"), _yesterday),
+)
+
+
+def write_city(
+    folder: Path, *, seed: int, today: date, standard_fen: int = STANDARD_FEN
+) -> CityIndex:
+    """Write the tiny city below a folder; the same arguments write the same bytes.
+
+    Raises:
+        ValueError: the day is too early for the planted people.
+    """
+    world = build_world(seed=seed, today=today, standard_fen=standard_fen)
+    rng = Random(seed)  # noqa: S311 (which rows are spoilt is no secret)
+    departments = tuple(_write_department(folder, office, world, rng) for office in _OFFICES)
+    return CityIndex(
+        folder=folder,
+        departments=departments,
+        cases=_write_cases(folder / "cases", world),
+        oracle=_write_oracle(folder / "oracle.json", world),
+        policy=policy_toml(standard_fen, today),
+    )
+
+
+def _write_department(folder: Path, office: _Office, world: World, rng: Random) -> Department:
+    home = folder / office.id
+    tables = [
+        spoil(table, rng, world.crowd) if table.file.endswith(".csv") else table
+        for table in office.tables(world)
+    ]
+    write_tables(home / "source", tables)
+    as_of = office.as_of(Almanac(world.today))
+    _write(home / "import.toml", "\n".join(_import_entry(table, as_of) for table in tables))
+    template = resources.files("hedui.demo").joinpath(f"departments/{office.kind}.toml")
+    _write(home / "catalogue.toml", template.read_text("utf-8").replace("@PARTY@", office.id))
+    return Department(id=office.id, kind=office.kind, zh=office.zh, en=office.en, folder=home)
+
+
+def _import_entry(table: Table, as_of: date) -> str:
+    encoding = table.encoding if table.file.endswith(".csv") else "auto"
+    lines = [
+        "[[table]]",
+        f'file = "source/{table.file}"',
+        f'table = "{table.name}"',
+        f'id_column = "{table.id_column}"',
+        f"required = {json.dumps(table.required, ensure_ascii=False)}",
+        f'encoding = "{encoding}"',
+        f"as_of = {as_of.isoformat()}",
+    ]
+    if table.file.endswith(".sqlite"):
+        lines.append(f'source_table = "{table.name}"')
+    return "\n".join(lines) + "\n"
+
+
+def _write_cases(folder: Path, world: World) -> tuple[Path, ...]:
+    paths = []
+    for place, household in enumerate(world.households):
+        path = folder / f"{household.case}.toml"
+        _write(path, case_file(household, world.today, place))
+        paths.append(path)
+    return tuple(paths)
+
+
+def _write_oracle(path: Path, world: World) -> Path:
+    rows = [asdict(expected) for expected in expectations(world)]
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    _write(path, f"[\n{lines}\n]\n")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,145 @@
+"""The oracle: what every department must answer about everybody in a case.
+
+Knows which questions the city's departments answer and with which parameters; what is true is
+worked out in ``truth``. Deliberately does not read any register, catalogue or policy file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hedui.demo import truth
+from hedui.demo.truth import Question
+from hedui.demo.world import CadreRelative, Death, Household, Orphan, Person, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """The outcome a department must give."""
+
+    case: str
+    person: str
+    department: str
+    predicate: str
+    parameter: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Which departments answer a question, with which parameters, and what is true."""
+
+    departments: tuple[str, ...]
+    parameters: tuple[str, ...]
+    outcome: Callable[[Question], str]
+
+
+_AREAS = tuple(
+    f"area-{code}"
+    for code in (790301, 790302, 790401, 790402, 790501, 790502, 790601, 790602, 790701)
+)
+_POLICE = ("public_security",)
+_CIVIL = ("civil_affairs",)
+_TAX = ("tax",)
+_LABOUR = ("human_resources",)
+_LAND = ("natural_resources",)
+_HOUSING = ("housing",)
+_MARKET = ("market_regulation",)
+_MEDICAL = ("medical_insurance",)
+_SCHOOLS = ("education",)
+_BANKS = ("bank_a", "bank_b", "bank_c")
+_NONE = ("",)
+
+
+def _stale(_: Question) -> str:
+    """Say that the register is older than the policy lets it be for this question."""
+    return "STALE"
+
+
+MEANINGS: dict[str, Meaning] = {
+    "P01": Meaning(_POLICE, _AREAS, truth.registered_here),
+    "P02": Meaning(_POLICE, _NONE, truth.same_book),
+    "P03": Meaning(_POLICE, _NONE, truth.cancelled),
+    "P04": Meaning(_POLICE, _NONE, truth.count_matches),
+    "P05": Meaning(_POLICE, ("w6m",), truth.lives_elsewhere),
+    "P06": Meaning(_POLICE, _NONE, truth.name_matches),
+    "P07": Meaning(_CIVIL, _NONE, truth.marital_status),
+    "P08": Meaning(_CIVIL, _NONE, truth.spouse_declared),
+    "P09": Meaning(_CIVIL, ("w12m", "w24m", "w36m"), truth.divorced_lately),
+    "P10": Meaning(_CIVIL, _NONE, truth.recorded(Death)),
+    "P11": Meaning(_CIVIL, ("w3m", "w6m", "w12m"), truth.dead_before),
+    "P14": Meaning(_LABOUR, ("w3m", "w6m"), truth.contributed_lately),
+    "P15": Meaning(_LABOUR, ("si-base",), truth.insurance_base),
+    "P16": Meaning(_LABOUR, _NONE, truth.payer),
+    "P17": Meaning(_LABOUR, ("pension-s",), truth.pension),
+    "P18": Meaning(_LABOUR, _NONE, truth.employed),
+    "P19": Meaning(_LABOUR, _NONE, truth.refusals),
+    "P20": Meaning(_LABOUR, _NONE, truth.jobless_benefit),
+    "P21": Meaning(_TAX, ("wage-12s",), truth.wages_within),
+    "P22": Meaning(_TAX, _NONE, truth.taxed("business")),
+    "P23": Meaning(_TAX, _NONE, truth.taxed("property")),
+    "P24": Meaning(_TAX, _NONE, truth.taxed("vat")),
+    "P26": Meaning(_CIVIL, _NONE, truth.recorded(CadreRelative)),
+    "P27": Meaning(_HOUSING, ("w3m",), truth.fund_paid_lately),
+    "P28": Meaning(_HOUSING, ("si-base",), truth.fund_base),
+    "P29": Meaning(_HOUSING, ("hpf-12s",), truth.fund_within),
+    "P33": Meaning(_LAND, _NONE, truth.dwellings),
+    "P34": Meaning(_LAND, ("area-30m2",), truth.living_space_within),
+    "P35": Meaning(_LAND, _NONE, truth.non_dwelling),
+    "P36": Meaning(_LAND, ("w36m",), truth.acquired_lately),
+    "P37": Meaning(_LAND, ("w12m", "w24m"), truth.transferred_lately),
+    "P38": Meaning(_LAND, _NONE, truth.land),
+    "P39": Meaning(_HOUSING, _NONE, truth.public_housing),
+    "P40": Meaning(_POLICE, _NONE, truth.vehicle),
+    "P41": Meaning(_POLICE, ("vehicle-15s",), truth.vehicle_value),
+    "P42": Meaning(_POLICE, ("w12m",), truth.vehicle_lately),
+    "P43": Meaning(_POLICE, _NONE, truth.operating_vehicle),
+    "P46": Meaning(_MARKET, _NONE, truth.company),
+    "P47": Meaning(_MARKET, ("capital-100k",), truth.capital),
+    "P48": Meaning(_MARKET, _NONE, truth.shop),
+    "P49": Meaning(_CIVIL, _NONE, truth.organisation),
+    "P50": Meaning(_BANKS, ("deposit-12s", "deposit-24s"), truth.deposits_within),
+    "P55": Meaning(_MEDICAL, ("medical-50k", "medical-20k"), truth.medical_costs),
+    "P56": Meaning(_MEDICAL, _NONE, truth.serious_disease),
+    "P57": Meaning(_SCHOOLS, _NONE, truth.stage),
+    # The term's register is older than the policy lets the question about fees be.
+    "P58": Meaning(_SCHOOLS, _NONE, _stale),
+    "P60": Meaning(("disabled_federation",), _NONE, truth.disability),
+    "P61": Meaning(_CIVIL, tuple(truth.AID), truth.receives_aid),
+    "P67": Meaning(_CIVIL, _NONE, truth.recorded(Orphan)),
+}
+
+
+def expectations(world: World) -> list[Expectation]:
+    """Work out every answer the city's departments can be asked for about the cases."""
+    return [
+        expected
+        for household in world.households
+        for member in household.members
+        for expected in about(world, household, member.person)
+    ]
+
+
+def about(world: World, household: Household, person: Person) -> list[Expectation]:
+    """Work out every answer about one person as a member of one household."""
+    found: list[Expectation] = []
+    for predicate, meaning in MEANINGS.items():
+        for department in meaning.departments:
+            for parameter in meaning.parameters:
+                question = Question(
+                    world=world,
+                    household=household,
+                    person=person,
+                    department=department,
+                    parameter=parameter,
+                )
+                found.append(
+                    Expectation(
+                        case=household.case,
+                        person=person.id,
+                        department=department,
+                        predicate=predicate,
+                        parameter=parameter,
+                        outcome=meaning.outcome(question),
+                    )
+                )
+    return found

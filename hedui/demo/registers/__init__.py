@@ -1,0 +1,1 @@
+"""The departments' own registers: the facts of the world in the tables of each house."""

@@ -1,0 +1,216 @@
+"""What a consent is to the registrar: which form may be recorded, which signatures it still needs.
+
+Knows the rules of protocol note §3 for forms, signatures and grants. Does not know storage, tokens,
+pseudonyms or sockets; no error names a person.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from federation import limits
+from federation.catalogue import JOINT, Catalogue
+from federation.clock import business_date
+from federation.consenting import (
+    CONSENT,
+    ConsentForm,
+    ConsentPerson,
+    ConsentReceipt,
+    ConsentState,
+    GrantRequest,
+    Role,
+    SignatureMethod,
+)
+from federation.errors import BadInput, PeerFault, Refused
+from federation.ids import PersonId, birth_date, canonical_id, normal_name
+from federation.manifest import Manifest, PartyRole
+from federation.policy import Policy
+
+ADULT_AGE: Final = 18
+MOST_USES: Final = 10_000
+"""Most uses of one grant; the token's reader knows no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """A recorded consent: its canonical form, and which persons' signatures were accepted."""
+
+    consent_no: str
+    coordinator: str
+    form: ConsentForm
+    signed: tuple[bool, ...]
+    revoked: bool = False
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """List the persons, by index, without whose signature no token is issued."""
+        needed = needing_signature(self.form)
+        return tuple(i for i, done in enumerate(self.signed) if i in needed and not done)
+
+    @property
+    def state(self) -> ConsentState:
+        """Tell whether tokens can be had."""
+        if self.revoked:
+            return ConsentState.REVOKED
+        return ConsentState.SIGNATURE_MISSING if self.missing else ConsentState.COMPLETE
+
+    def receipt(self) -> ConsentReceipt:
+        """Say what is recorded and what is missing."""
+        return ConsentReceipt(
+            reference=self.form.reference,
+            consent_no=self.consent_no,
+            state=self.state,
+            missing=() if self.revoked else self.missing,
+        )
+
+    def check_complete(self) -> None:
+        """Refuse unless tokens can be had.
+
+        Raises:
+            Refused: CONSENT_REVOKED or SIGNATURE_MISSING.
+        """
+        if self.state is ConsentState.REVOKED:
+            raise Refused("CONSENT_REVOKED", consent=self.consent_no)
+        if self.state is ConsentState.SIGNATURE_MISSING:
+            raise Refused("SIGNATURE_MISSING", consent=self.consent_no)
+
+
+def canonical(form: ConsentForm) -> ConsentForm:
+    """Bring ids and names into canonical form and hold the form to its own shape.
+
+    Raises:
+        PeerFault: CONSENT_FORM_INVALID, or the code of a malformed id or name.
+    """
+    try:
+        persons = tuple(_canonical_person(person) for person in form.persons)
+    except BadInput as e:
+        raise PeerFault(e.code, **e.details) from e
+    form = replace(form, persons=persons)
+    _check_people(form)
+    _check_shape(form)
+    return form
+
+
+def check_grants(
+    form: ConsentForm, manifest: Manifest, policy: Policy, catalogue: Catalogue
+) -> None:
+    """Refuse a form that asks what the signed policy does not allow or a department cannot answer.
+
+    Raises:
+        Refused: POLICY_NOT_ANSWERED or POLICY_PARAMETER.
+        PeerFault: PARTY_UNKNOWN for a department that is not in the manifest.
+    """
+    for grant in {replace(grant, person=0) for grant in form.grants}:
+        department = manifest.party(grant.department, PartyRole.NODE)
+        policy.check(grant.predicate, grant.parameter, form.purpose)
+        predicate = catalogue.predicate(grant.predicate)
+        if department.kind not in predicate.departments or predicate.form in JOINT:
+            raise Refused("POLICY_NOT_ANSWERED", predicate=grant.predicate)
+
+
+def needing_signature(form: ConsentForm) -> frozenset[int]:
+    """List who must sign: applicant and members always, supporters if they are asked about."""
+    asked = {grant.person for grant in form.grants}
+    return frozenset(
+        i for i, person in enumerate(form.persons) if person.role is not Role.SUPPORTER or i in asked
+    )
+
+
+def signatures(form: ConsentForm, today: date) -> tuple[bool, ...]:
+    """Tell of each person whether a signature that counts is there on this day."""
+    return tuple(_signed(person, today) for person in form.persons)
+
+
+def first(consent_no: str, coordinator: str, form: ConsentForm, now: int) -> Consent:
+    """Make the record of a canonical form that was not seen before."""
+    return Consent(
+        consent_no=consent_no,
+        coordinator=coordinator,
+        form=form,
+        signed=signatures(form, business_date(now)),
+    )
+
+
+def again(consent: Consent, form: ConsentForm, now: int) -> Consent:
+    """Add the signatures that a repeated form brings; what was signed before stays.
+
+    Raises:
+        Refused: CONSENT_CHANGED when anything but missing signatures differs.
+    """
+    if _unsigned(form) != _unsigned(consent.form):
+        raise Refused("CONSENT_CHANGED", consent=consent.consent_no)
+    if consent.revoked:
+        return consent
+    fresh = signatures(form, business_date(now))
+    persons = []
+    for old, new, done in zip(consent.form.persons, form.persons, consent.signed, strict=True):
+        if done and new.evidence and new != old:
+            raise Refused("CONSENT_CHANGED", consent=consent.consent_no)
+        persons.append(old if done or not new.evidence else new)
+    signed = tuple(old or new for old, new in zip(consent.signed, fresh, strict=True))
+    return replace(consent, form=replace(consent.form, persons=tuple(persons)), signed=signed)
+
+
+def _signed(person: ConsentPerson, today: date) -> bool:
+    if not person.evidence:
+        return False
+    if person.method is SignatureMethod.SELF:
+        return _adult(person.id, today)
+    signer = person.signer_id
+    valid = bool(signer) and signer != person.id and _adult(signer, today)
+    # A minor's agent would be a way around the guardian.
+    return valid and (person.method is SignatureMethod.GUARDIAN or _adult(person.id, today))
+
+
+def _adult(person: str, today: date) -> bool:
+    born = birth_date(PersonId(person))
+    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return age >= ADULT_AGE
+
+
+def _canonical_person(person: ConsentPerson) -> ConsentPerson:
+    return replace(
+        person,
+        id=str(canonical_id(person.id).id),
+        name=normal_name(person.name),
+        signer_id=str(canonical_id(person.signer_id).id) if person.signer_id else "",
+    )
+
+
+def _unsigned(form: ConsentForm) -> ConsentForm:
+    blank = {"method": SignatureMethod.SELF, "signer_id": "", "evidence": b""}
+    return replace(form, persons=tuple(replace(person, **blank) for person in form.persons))
+
+
+def _check_people(form: ConsentForm) -> None:
+    persons = form.persons
+    if not 1 <= len(persons) <= limits.HOUSEHOLD_PERSONS:
+        raise _invalid("number of persons")
+    if len({person.id for person in persons}) != len(persons):
+        raise _invalid("a person stands twice")
+    if all(person.role is not Role.APPLICANT for person in persons):
+        raise _invalid("no applicant")
+    if not 1 <= form.members <= limits.HOUSEHOLD_PERSONS:
+        raise _invalid("household size")
+
+
+def _check_shape(form: ConsentForm) -> None:
+    if form.basis != CONSENT:
+        raise _invalid("legal basis")
+    questions = {(g.person, g.department, g.predicate, g.parameter) for g in form.grants}
+    if not form.grants or len(questions) != len(form.grants):
+        raise _invalid("no grant, or one that stands twice")
+    if any(not _grant_fits(grant, form) for grant in form.grants):
+        raise _invalid("a grant's person or number of uses")
+    tokens = Counter((grant.person, grant.department) for grant in form.grants)
+    if max(tokens.values()) > limits.TOKEN_GRANTS:
+        raise _invalid("too many grants at one department")
+
+
+def _grant_fits(grant: GrantRequest, form: ConsentForm) -> bool:
+    return grant.person < len(form.persons) and 1 <= grant.max_uses <= MOST_USES
+
+
+def _invalid(why: str) -> PeerFault:
+    return PeerFault("CONSENT_FORM_INVALID", why=why)

@@ -1,0 +1,137 @@
+"""The registrar on the wire: decode, believe, one call of the desk, encode, sign.
+
+Knows envelopes, who is a coordinator and who a department. Does not know what the desk decides.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from federation import exchange, limits
+from federation.clock import Clock
+from federation.errors import PeerFault
+from federation.exchange import Header
+from federation.manifest import PartyEntry, PartyRole
+from federation.party import Party
+from federation.wire import codec, signed
+from federation.wire import registrar_messages as messages
+from federation.wire.codec import SignedBatch
+from federation.wire.server import Handler, Service
+from registrar.desk import Call, Desk
+from registrar.status import StatusPublisher
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    header: Header
+    items: tuple[bytes, ...] = field(repr=False)
+    call: Call
+
+
+class RegistrarRpc:
+    """Handlers of ``federation.v1.Registrar``."""
+
+    def __init__(self, party: Party, clock: Clock, desk: Desk, lists: StatusPublisher) -> None:
+        self._party = party
+        self._clock = clock
+        self._desk = desk
+        self._lists = lists
+
+    def service(self) -> Service:
+        """Give the handlers by method name."""
+        handlers: list[Handler] = [
+            self.RecordConsent,
+            self.IssueTokens,
+            self.RevokeConsent,
+            self.EvaluatePseudonyms,
+            self.GetStatusList,
+        ]
+        return Service(
+            name=messages.SERVICE, methods={_name(handler): handler for handler in handlers}
+        )
+
+    def RecordConsent(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+        """Record consent forms; answers receipts."""
+        request = self._open(caller, data, exchange.RECORD_CONSENT, PartyRole.COORDINATOR)
+        forms = [messages.decode_form(item) for item in request.items]
+        receipts = self._desk.record(request.call, forms)
+        return self._sign(request, map(messages.encode_receipt, receipts))
+
+    def IssueTokens(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+        """Issue the tokens of consents."""
+        request = self._open(caller, data, exchange.ISSUE_TOKENS, PartyRole.COORDINATOR)
+        numbers = [messages.decode_order(item) for item in request.items]
+        issued = self._desk.issue(request.call, numbers)
+        return self._sign(request, map(messages.encode_tokens, issued))
+
+    def RevokeConsent(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+        """Revoke consents; answers receipts."""
+        request = self._open(caller, data, exchange.REVOKE_CONSENT, PartyRole.COORDINATOR)
+        numbers = [messages.decode_order(item) for item in request.items]
+        receipts = self._desk.revoke(request.call, numbers)
+        return self._sign(request, map(messages.encode_receipt, receipts))
+
+    def EvaluatePseudonyms(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+        """Evaluate blinded elements of the calling department."""
+        request = self._open(caller, data, exchange.EVALUATE, PartyRole.NODE)
+        batches = [messages.decode_blind(item) for item in request.items]
+        evaluations = self._desk.evaluate(request.call, batches)
+        return self._sign(request, map(messages.encode_evaluation, evaluations))
+
+    def GetStatusList(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+        """Give a department's status list to any party: it names nobody."""
+        department = messages.decode_status_request(data)
+        self._party.manifest.party(department, PartyRole.NODE)
+        return messages.encode_status_list(self._lists.current(department))
+
+    def _open(self, caller: str, data: bytes, method: str, role: PartyRole) -> _Request:
+        """Believe a request, or refuse it before anything else is done.
+
+        Raises:
+            PeerFault: MALFORMED, OVERSIZE, WRONG_PARTY, BAD_SIGNATURE or ITEMS_DO_NOT_MATCH.
+            Refused: WRONG_AUDIENCE, WRONG_METHOD or REQUEST_NOT_FRESH.
+        """
+        batch = codec.decode_batch(data)
+        header = signed.claimed_header(batch)
+        entry = self._party.manifest.party(caller)
+        if header.sender != caller or entry.role is not role:
+            raise PeerFault("WRONG_PARTY")
+        opened = signed.verify(batch, header, entry.keys)
+        exchange.check_request(
+            header, audience=self._party.id, method=method, now=self._clock.now()
+        )
+        if not opened.items or opened.presentations:
+            raise PeerFault("MALFORMED", message="SignedBatch")
+        call = Call(
+            caller=caller,
+            qid=header.qid,
+            digest=opened.digest,
+            expires=header.expires,
+            key=_signing_key(batch, entry),
+        )
+        return _Request(header, opened.items, call)
+
+    def _sign(self, request: _Request, items: Iterable[bytes]) -> bytes:
+        now = self._clock.now()
+        header = Header(
+            method=request.header.method,
+            sender=self._party.id,
+            audience=request.call.caller,
+            qid=request.header.qid,
+            issued=now,
+            expires=now + limits.REQUEST_LIFE,
+            n=request.header.n,
+            root=signed.UNSET_ROOT,
+            request_hash=request.call.digest,
+        )
+        answer = signed.sign(signed.prepare(header, list(items)), self._party.key)
+        return codec.encode_batch(answer)
+
+
+def _name(handler: Callable[..., bytes]) -> str:
+    return handler.__name__
+
+
+def _signing_key(batch: SignedBatch, entry: PartyEntry) -> bytes:
+    """Give the key of the caller that signed: tokens are bound to it."""
+    kid = next(s.kid for s in batch.envelope.signatures if s.kid in entry.keys)
+    return entry.keys[kid].raw
