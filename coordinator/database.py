@@ -41,17 +41,31 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Read one consistent state."""
-        with self._engine.connect() as connection:
-            yield connection
+        """Read one consistent state.
+
+        Raises:
+            Unavailable: DATABASE_UNAVAILABLE.
+        """
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except OperationalError as e:
+            raise Unavailable("DATABASE_UNAVAILABLE") from e
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Change all or nothing; durable when the block ends."""
-        with self._writer, self._engine.connect() as connection:
-            writer = connection.execution_options(**{_WRITING: True})
-            with writer.begin():
-                yield writer
+        """Change all or nothing; durable when the block ends.
+
+        Raises:
+            Unavailable: DATABASE_UNAVAILABLE.
+        """
+        try:
+            with self._writer, self._engine.connect() as connection:
+                writer = connection.execution_options(**{_WRITING: True})
+                with writer.begin():
+                    yield writer
+        except OperationalError as e:
+            raise Unavailable("DATABASE_UNAVAILABLE") from e
 
     def close(self) -> None:
         """Close all connections."""
@@ -79,11 +93,8 @@ def open_database(url: str) -> Database:
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)
     database = Database(engine)
-    try:
-        with database.writing() as connection:
-            _migrate(connection)
-    except OperationalError as e:
-        raise Unavailable("DATABASE_UNAVAILABLE") from e
+    with database.writing() as connection:
+        _migrate(connection)
     return database
 
 

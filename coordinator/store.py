@@ -8,11 +8,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from coordinator.asking.planner import Ask
+from coordinator.asking.questions import Ask
 from coordinator.casework.cases import Case, CasePerson, Method, Relation, Signature
 from coordinator.casework.programmes import Role
 from coordinator.database import Database
@@ -20,6 +20,8 @@ from coordinator.schema import ask, case_file, consent, person, serial, token
 from federation.errors import BadInput
 from federation.exchange import Purpose
 from federation.ids import PersonId
+
+V = TypeVar("V")
 
 IN: Final = 900
 """Most values one statement compares with; SQLite's older limit is 999."""
@@ -78,16 +80,12 @@ _PEOPLE = (
 )
 _CONSENTS = select(consent).where(consent.c.case_id.in_(bindparam("ids", expanding=True)))
 _ASKS = (
-    select(ask)
-    .where(ask.c.case_id.in_(bindparam("ids", expanding=True)))
-    .order_by(ask.c.ask_id)
+    select(ask).where(ask.c.case_id.in_(bindparam("ids", expanding=True))).order_by(ask.c.ask_id)
 )
 _SET_CONSENT = (
     update(consent)
     .where(consent.c.case_id == bindparam("of"))
-    .values(
-        consent_no=bindparam("no"), state=bindparam("stage"), missing=bindparam("places")
-    )
+    .values(consent_no=bindparam("no"), state=bindparam("stage"), missing=bindparam("places"))
 )
 _SIGN = (
     update(person)
@@ -96,9 +94,7 @@ _SIGN = (
         person.c.place == bindparam("at"),
         func.length(person.c.evidence) == 0,
     )
-    .values(
-        method=bindparam("by"), signer=bindparam("signed_by"), evidence=bindparam("scan")
-    )
+    .values(method=bindparam("by"), signer=bindparam("signed_by"), evidence=bindparam("scan"))
 )
 
 
@@ -226,7 +222,7 @@ class Store:
                 connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
 
 
-def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+def chunks(values: Sequence[V]) -> Iterable[Sequence[V]]:
     """Cut a list to what one statement takes."""
     return (values[i : i + IN] for i in range(0, len(values), IN))
 

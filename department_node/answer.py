@@ -300,5 +300,3 @@ def _unpack(stored: StoredAnswer) -> Unsigned:
     rows = (stored.items[i : i + _STRIDE] for i in range(0, len(stored.items), _STRIDE))
     items = tuple(SaltedItem(row[: limits.SALT_BYTES], row[limits.SALT_BYTES :]) for row in rows)
     return Unsigned(stored.payload, items, ())
-
-

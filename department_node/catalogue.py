@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from federation.catalogue import Catalogue, ParameterKind, Predicate
+from federation.catalogue import JOINT, Catalogue, ParameterKind, Predicate
 from federation.errors import BadInput
 from federation.exchange import Purpose, Scope
 
 FILE_BYTES: Final = 1024 * 1024
-_JOINT: Final = {"sum", "composite", "derived"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def _parse(raw: dict[str, Any], base: Path, kind: str, predicates: Catalogue) ->
     if source["kind"] != "sqlite":
         raise _invalid("source", "kind is sqlite in this version")
     answers: dict[str, Answering] = {}
-    for row in raw["answer"]:
+    for row in raw.get("answer", ()):
         answering = _answering(row, kind, predicates)
         if answering.predicate.id in answers:
             raise _invalid(answering.predicate.id, "is answered twice")
@@ -97,7 +96,7 @@ def _answering(row: dict[str, Any], kind: str, predicates: Catalogue) -> Answeri
     predicate = predicates.predicate(str(row["predicate"]))
     if kind not in predicate.departments:
         raise _invalid(predicate.id, f"is not answered by departments of kind {kind}")
-    if predicate.form in _JOINT:
+    if predicate.form in JOINT:
         raise _invalid(predicate.id, "is a sum over departments")
     sql = str(row["sql"])
     if not sql.strip() and predicate.parameter is not ParameterKind.NAME:

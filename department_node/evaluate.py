@@ -154,9 +154,7 @@ def _enum(predicate: Predicate, value: object | None) -> Minimized:
     return Minimized(Outcome.ENUM, predicate.values.index(str(value)))
 
 
-def _since(
-    predicate: Predicate, value: object | None, admitted: Admitted, period: Period
-) -> bool:
+def _since(predicate: Predicate, value: object | None, admitted: Admitted, period: Period) -> bool:
     if value is None or admitted.parameter is None:
         return False
     try:

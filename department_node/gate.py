@@ -63,9 +63,7 @@ def admit_request(header: Header, moment: Moment, method: str) -> None:
         Refused: WRONG_AUDIENCE, WRONG_METHOD, REQUEST_NOT_FRESH, POLICY_VERSION, NODE_PAUSED or
             STATUS_LIST_STALE.
     """
-    exchange.check_request(
-        header, audience=moment.department, method=method, now=moment.now
-    )
+    exchange.check_request(header, audience=moment.department, method=method, now=moment.now)
     if header.policy_version != moment.policy.version:
         raise Refused("POLICY_VERSION", version=moment.policy.version)
     moment.policy.check_current(moment.now)
@@ -80,9 +78,7 @@ def admit(question: Question, shown: Consent, moment: Moment) -> Admitted:
     Raises:
         Refused: the code of the first step that says no.
     """
-    consent.check_consent(
-        shown, audience=moment.department, holder=moment.holder, now=moment.now
-    )
+    consent.check_consent(shown, audience=moment.department, holder=moment.holder, now=moment.now)
     _check_status(shown, moment)
     if shown.claims.purpose != moment.purpose:
         raise Refused("CONSENT_WRONG_PURPOSE")
@@ -98,9 +94,7 @@ def admit(question: Question, shown: Consent, moment: Moment) -> Admitted:
     if answering is None or moment.purpose not in answering.purposes:
         raise Refused("POLICY_NOT_ANSWERED", predicate=question.predicate)
     _check_grant(grant, answering)
-    return Admitted(
-        consent=shown, grant=grant, rule=rule, parameter=parameter, answering=answering
-    )
+    return Admitted(consent=shown, grant=grant, rule=rule, parameter=parameter, answering=answering)
 
 
 def check_usage(admitted: Admitted, usage: Usage, *, new_cell: bool) -> None:

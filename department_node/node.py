@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Final, Self
 
 from department_node import catalogue, enrolment
@@ -57,9 +58,7 @@ class Node:
     def _open(self) -> None:
         self.settings = read_settings(self.party)
         self.catalogue = open_catalogue(self.party)
-        self.records: RecordSource = self._stack.enter_context(
-            SqliteRecords(self.catalogue.source)
-        )
+        self.records: RecordSource = self._stack.enter_context(SqliteRecords(self.catalogue.source))
         check_catalogue(self.catalogue, self.records)
         self.store = Store(self.party.data)
         self._stack.callback(self.store.close)
@@ -165,10 +164,13 @@ class RunningNode:
         refused = self._answerer.transport_refusals
         day = business_date(self._node.clock.now()).isoformat()
         counted = [(code, refused.pop(code)) for code in list(refused)]
+
+        def job(connection: Connection) -> None:
+            for code, n in counted:
+                Ledger(connection).count_refusal(day, code, n)
+
         if counted:
-            self._node.store.writer.write(
-                lambda c: [Ledger(c).count_refusal(day, code, n) for code, n in counted]
-            )
+            self._node.store.writer.write(job)
 
 
 def read_settings(party: Party) -> Settings:
@@ -214,4 +216,3 @@ def check_catalogue(listed: NodeCatalogue, records: RecordSource) -> None:
             records.check(sql)
         except BadInput as error:
             raise BadInput(error.code, **{**error.details, "where": where}) from error
-

@@ -98,9 +98,9 @@ class Store:
 
     def pseudonyms(self, key: str) -> tuple[bytes, ...]:
         """Give the pseudonyms of a record key, one for each live epoch it is enrolled in."""
-        return tuple(row[0] for row in self._read.execute(
-            "SELECT psn FROM person WHERE key = ?", (key,)
-        ))
+        return tuple(
+            row[0] for row in self._read.execute("SELECT psn FROM person WHERE key = ?", (key,))
+        )
 
     def presentation(self, jti: bytes) -> bytes | None:
         """Find a token that was presented before."""

@@ -113,7 +113,9 @@ def needing_signature(form: ConsentForm) -> frozenset[int]:
     """List who must sign: applicant and members always, supporters if they are asked about."""
     asked = {grant.person for grant in form.grants}
     return frozenset(
-        i for i, person in enumerate(form.persons) if person.role is not Role.SUPPORTER or i in asked
+        i
+        for i, person in enumerate(form.persons)
+        if person.role is not Role.SUPPORTER or i in asked
     )
 
 
@@ -179,8 +181,10 @@ def _canonical_person(person: ConsentPerson) -> ConsentPerson:
 
 
 def _unsigned(form: ConsentForm) -> ConsentForm:
-    blank = {"method": SignatureMethod.SELF, "signer_id": "", "evidence": b""}
-    return replace(form, persons=tuple(replace(person, **blank) for person in form.persons))
+    blank = tuple(
+        ConsentPerson(id=person.id, name=person.name, role=person.role) for person in form.persons
+    )
+    return replace(form, persons=blank)
 
 
 def _check_people(form: ConsentForm) -> None:

@@ -112,15 +112,18 @@ class Desk:
             Unavailable: LOG_UNAVAILABLE or EPOCH_KEY_MISSING.
         """
         now = self._clock.now()
+        for batch in batches:
+            pseudonyms.check_epoch(batch.epoch, now)
+        # Before the transaction, which others wait for; nothing is released if it fails.
+        evaluations = [self._keys.evaluate(call.caller, batch) for batch in batches]
         with self._store.write() as tx:
             self._claim(tx, call, now)
             for batch in batches:
-                pseudonyms.check_epoch(batch.epoch, now)
                 before = tx.batches(call.caller, batch.tag, batch.epoch)
                 new = pseudonyms.admit(batch, before)
                 if new:
                     tx.add_batch(call.caller, batch, new, now)
-        return [self._keys.evaluate(call.caller, batch) for batch in batches]
+        return evaluations
 
     def _claim(self, tx: Transaction, call: Call, now: int) -> None:
         tx.claim(call.caller, call.qid, call.digest, expires=call.expires, now=now)

@@ -49,35 +49,35 @@ class RegistrarRpc:
             name=messages.SERVICE, methods={_name(handler): handler for handler in handlers}
         )
 
-    def RecordConsent(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+    def RecordConsent(self, caller: str, data: bytes) -> bytes:
         """Record consent forms; answers receipts."""
         request = self._open(caller, data, exchange.RECORD_CONSENT, PartyRole.COORDINATOR)
         forms = [messages.decode_form(item) for item in request.items]
         receipts = self._desk.record(request.call, forms)
         return self._sign(request, map(messages.encode_receipt, receipts))
 
-    def IssueTokens(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+    def IssueTokens(self, caller: str, data: bytes) -> bytes:
         """Issue the tokens of consents."""
         request = self._open(caller, data, exchange.ISSUE_TOKENS, PartyRole.COORDINATOR)
         numbers = [messages.decode_order(item) for item in request.items]
         issued = self._desk.issue(request.call, numbers)
         return self._sign(request, map(messages.encode_tokens, issued))
 
-    def RevokeConsent(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+    def RevokeConsent(self, caller: str, data: bytes) -> bytes:
         """Revoke consents; answers receipts."""
         request = self._open(caller, data, exchange.REVOKE_CONSENT, PartyRole.COORDINATOR)
         numbers = [messages.decode_order(item) for item in request.items]
         receipts = self._desk.revoke(request.call, numbers)
         return self._sign(request, map(messages.encode_receipt, receipts))
 
-    def EvaluatePseudonyms(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+    def EvaluatePseudonyms(self, caller: str, data: bytes) -> bytes:
         """Evaluate blinded elements of the calling department."""
         request = self._open(caller, data, exchange.EVALUATE, PartyRole.NODE)
         batches = [messages.decode_blind(item) for item in request.items]
         evaluations = self._desk.evaluate(request.call, batches)
         return self._sign(request, map(messages.encode_evaluation, evaluations))
 
-    def GetStatusList(self, caller: str, data: bytes) -> bytes:  # noqa: N802
+    def GetStatusList(self, caller: str, data: bytes) -> bytes:
         """Give a department's status list to any party: it names nobody."""
         department = messages.decode_status_request(data)
         self._party.manifest.party(department, PartyRole.NODE)

@@ -5,7 +5,7 @@ answered. Does not know which form, token or batch is allowed.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -127,11 +127,43 @@ class Transaction:
 
     def by_reference(self, coordinator: str, reference: bytes) -> Consent | None:
         """Find a consent by its coordinator's reference."""
-        return self._consent("coordinator = ? AND reference = ?", (coordinator, reference))
+        found = self._sql.execute(
+            "SELECT consent_no FROM consent WHERE coordinator = ? AND reference = ?",
+            (coordinator, reference),
+        ).fetchone()
+        return self.by_number(found[0]) if found else None
 
     def by_number(self, consent_no: str) -> Consent | None:
         """Find a consent by its number."""
-        return self._consent("consent_no = ?", (consent_no,))
+        head = self._sql.execute(
+            "SELECT coordinator, reference, purpose, basis, members, not_after, revoked"
+            " FROM consent WHERE consent_no = ?",
+            (consent_no,),
+        ).fetchone()
+        if head is None:
+            return None
+        coordinator, reference, purpose, basis, members, not_after, revoked = head
+        persons = self._sql.execute(
+            "SELECT id, name, role, method, signer_id, evidence, signed FROM person"
+            " WHERE consent_no = ? ORDER BY position",
+            (consent_no,),
+        ).fetchall()
+        form = ConsentForm(
+            reference=reference,
+            purpose=Purpose(purpose),
+            basis=basis,
+            persons=tuple(_person(row) for row in persons),
+            grants=self._grants(consent_no),
+            members=members,
+            not_after=not_after,
+        )
+        return Consent(
+            consent_no=consent_no,
+            coordinator=coordinator,
+            form=form,
+            signed=tuple(bool(row[-1]) for row in persons),
+            revoked=revoked is not None,
+        )
 
     def numbers(self) -> list[str]:
         """List all consents, oldest first."""
@@ -273,37 +305,6 @@ class Transaction:
                 )
                 for i, (p, signed) in enumerate(rows)
             ],
-        )
-
-    def _consent(self, where: str, values: tuple[str | bytes, ...]) -> Consent | None:
-        head = self._sql.execute(
-            "SELECT consent_no, coordinator, reference, purpose, basis, members, not_after, revoked"
-            f" FROM consent WHERE {where}",  # noqa: S608  # a constant of this module
-            values,
-        ).fetchone()
-        if head is None:
-            return None
-        number, coordinator, reference, purpose, basis, members, not_after, revoked = head
-        persons = self._sql.execute(
-            "SELECT id, name, role, method, signer_id, evidence, signed FROM person"
-            " WHERE consent_no = ? ORDER BY position",
-            (number,),
-        ).fetchall()
-        form = ConsentForm(
-            reference=reference,
-            purpose=Purpose(purpose),
-            basis=basis,
-            persons=tuple(_person(row) for row in persons),
-            grants=self._grants(number),
-            members=members,
-            not_after=not_after,
-        )
-        return Consent(
-            consent_no=number,
-            coordinator=coordinator,
-            form=form,
-            signed=tuple(bool(row[-1]) for row in persons),
-            revoked=revoked is not None,
         )
 
     def _grants(self, consent_no: str) -> tuple[GrantRequest, ...]:

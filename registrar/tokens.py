@@ -104,13 +104,11 @@ def expiry(not_after: int, now: int) -> int:
     """
     end = month_end(not_after)
     if end > not_after:
-        end = int(datetime.fromtimestamp(not_after, UTC).replace(**_MONTH_START).timestamp()) - 1
+        last = datetime.fromtimestamp(not_after, UTC)
+        end = int(datetime(last.year, last.month, 1, tzinfo=UTC).timestamp()) - 1
     if end <= now:
         raise Refused("CONSENT_EXPIRED")
     return min(end, _epoch_end(now) + limits.EPOCH_GRACE)
-
-
-_MONTH_START: Final = {"day": 1, "hour": 0, "minute": 0, "second": 0}
 
 
 def _epoch_end(now: int) -> int:
@@ -125,9 +123,7 @@ def _household(consent: Consent, department: str, terms: Terms, ports: Ports) ->
         ports.pseudonym(department, epoch, labels.id_input(person.id)) for person in persons
     )
     salt = ports.random(16)
-    members = [
-        sub for sub, p in zip(subs, persons, strict=True) if p.role is not Role.SUPPORTER
-    ]
+    members = [sub for sub, p in zip(subs, persons, strict=True) if p.role is not Role.SUPPORTER]
     return _Household(
         department=department,
         epoch=epoch,
@@ -171,9 +167,7 @@ def _token(
         members=form.members,
         evidence=hashlib.sha256(evidence_salt + form.persons[person].evidence).digest(),
     )
-    grants = {
-        ports.random(16): _grant(request, consent, household, ports) for request in requests
-    }
+    grants = {ports.random(16): _grant(request, consent, household, ports) for request in requests}
     return Issued(
         person=person,
         department=household.department,
@@ -184,9 +178,7 @@ def _token(
     )
 
 
-def _grant(
-    request: GrantRequest, consent: Consent, household: _Household, ports: Ports
-) -> Grant:
+def _grant(request: GrantRequest, consent: Consent, household: _Household, ports: Ports) -> Grant:
     predicate = ports.catalogue.predicate(request.predicate)
     counted = predicate.parameter in {ParameterKind.RUNG, ParameterKind.SIZE}
     return Grant(

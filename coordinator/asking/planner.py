@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from coordinator.asking.questions import Ask
 from coordinator.casework.cases import Case, CasePerson
 from coordinator.casework.programmes import CASE_AREA, Programmes, Question
 from federation.catalogue import Catalogue
@@ -17,16 +18,6 @@ from federation.policy import Policy
 
 LATER = "LATER"
 """Why a sum is not asked: it spans departments and waits for a protocol of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One question about one person (by place in the case) at one department."""
-
-    person: int
-    department: str
-    predicate: str
-    parameter: str
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,8 +38,9 @@ class NotCovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is asked, what is not, and what nobody here could answer."""
+    """What is asked, what is not, and what nobody here could answer; ages are those of ``day``."""
 
+    day: date
     asks: tuple[Ask, ...]
     not_asked: tuple[NotAsked, ...]
     not_covered: tuple[NotCovered, ...]
@@ -84,21 +76,22 @@ def plan(case: Case, plan_id: str, around: Surroundings, today: date) -> Plan:
             if refusal:
                 not_asked[NotAsked(question.predicate, refusal)] = None
                 continue
-            for kind in around.catalogue.predicate(question.predicate).departments:
+            predicate = around.catalogue.predicate(question.predicate)
+            for kind in predicate.departments:
                 nodes = around.nodes_of(kind)
-                for node in nodes:
-                    ask = Ask(
-                        person=place,
-                        department=node.id,
-                        predicate=question.predicate,
-                        parameter=parameter,
-                    )
-                    asks[ask] = None
+                asks |= dict.fromkeys(_ask(place, node, predicate.id, parameter) for node in nodes)
                 if not nodes:
-                    not_covered[NotCovered(question.predicate, kind)] = None
+                    not_covered[NotCovered(predicate.id, kind)] = None
     return Plan(
-        asks=tuple(asks), not_asked=tuple(not_asked), not_covered=tuple(sorted(not_covered))
+        day=today,
+        asks=tuple(asks),
+        not_asked=tuple(not_asked),
+        not_covered=tuple(sorted(not_covered)),
     )
+
+
+def _ask(place: int, node: PartyEntry, predicate: str, parameter: str) -> Ask:
+    return Ask(person=place, department=node.id, predicate=predicate, parameter=parameter)
 
 
 def questions(

@@ -121,9 +121,7 @@ def read(data: bytes, today: date) -> Reading:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         raise BadInput(INVALID, where="file", why=_short(e)) from e
     notices: list[tuple[int, Notice]] = []
-    persons = tuple(
-        _person(number, row, notices) for number, row in enumerate(_rows(raw), start=1)
-    )
+    persons = tuple(_person(number, row, notices) for number, row in enumerate(_rows(raw), start=1))
     case = _case(raw, persons)
     check(case, today)
     return Reading(case, tuple(notices))

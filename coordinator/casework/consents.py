@@ -4,13 +4,14 @@ Pure: knows who must stand on a form and what each grant asks for. Does not call
 keeps nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from coordinator.asking.planner import Ask
+from coordinator.asking.questions import Ask
 from coordinator.casework.cases import Case, CasePerson
 from coordinator.casework.programmes import Role as CaseRole
-from coordinator.store import ConsentStage, FiledConsent, Token
+from coordinator.store import ConsentStage, FiledCase, FiledConsent, Token
+from crypto.keys import VerifyKey
 from federation import consent as sd_jwt
 from federation.consenting import (
     ConsentForm,
@@ -78,31 +79,34 @@ def after(
 
 
 def tokens_of(
-    case_id: str, case: Case, asks: Sequence[Ask], issued: IssuedTokens
+    filed: FiledCase, asks: Sequence[Ask], issued: IssuedTokens, issuers: Mapping[str, VerifyKey]
 ) -> list[Token]:
-    """Hold issued tokens to what was asked for: one a person and department, every grant in it.
+    """Verify issued tokens: one a person and department, with every grant that was asked for.
 
     Raises:
-        PeerFault: TOKENS_INCOMPLETE.
+        PeerFault: CONSENT_INVALID or TOKENS_INCOMPLETE.
     """
-    places = signers(case, asks)
+    places = signers(filed.case, asks)
     wanted: dict[tuple[int, str], set[tuple[str, str]]] = {}
     for ask in asks:
         wanted.setdefault((ask.person, ask.department), set()).add((ask.predicate, ask.parameter))
     tokens: dict[tuple[int, str], Token] = {}
     for one in issued.tokens:
+        consent = sd_jwt.read(one.token, issuers)
         place = places[one.person] if one.person < len(places) else -1
-        if not wanted.get((place, one.department), set()) <= sd_jwt.grants_of(one.token).keys():
-            raise PeerFault("TOKENS_INCOMPLETE", case=case_id)
+        pairs = wanted.get((place, one.department))
+        fits = consent.claims.audience == one.department
+        if pairs is None or not fits or not pairs <= consent.grants.keys():
+            raise PeerFault("TOKENS_INCOMPLETE", case=filed.id)
         tokens[place, one.department] = Token(
-            case_id=case_id,
+            case_id=filed.id,
             place=place,
             department=one.department,
-            jti=sd_jwt.jti_of(one.token),
+            jti=consent.claims.jti,
             token=one.token,
         )
     if tokens.keys() != wanted.keys():
-        raise PeerFault("TOKENS_INCOMPLETE", case=case_id)
+        raise PeerFault("TOKENS_INCOMPLETE", case=filed.id)
     return list(tokens.values())
 
 

@@ -33,21 +33,23 @@ def database_rows(source: Path, table: str | None) -> Iterator[tuple[Rows, froze
     Raises:
         BadInput: ``IMPORT_TABLE_CHOICE`` or ``IMPORT_GARBAGE``; the rows also ``IMPORT_ENCODING``.
     """
-    try:
-        with closing(_connect(source)) as connection:
+    with closing(_connect(source)) as connection:
+        try:
             name = _chosen(connection, table)
             columns = connection.execute(f"PRAGMA table_info({quoted(name)})").fetchall()
-            header = [str(column[1]) for column in columns]
-            integers = frozenset(str(c[1]) for c in columns if "INT" in str(c[2]).upper())
-            yield _rows(connection, name, header), integers
-    except sqlite3.DatabaseError as error:
-        raise BadInput("IMPORT_GARBAGE", row=1) from error
+        except sqlite3.Error as error:
+            raise BadInput("IMPORT_GARBAGE", row=1) from error
+        header = [str(column[1]) for column in columns]
+        integers = frozenset(str(c[1]) for c in columns if "INT" in str(c[2]).upper())
+        yield _rows(connection, name, header), integers
 
 
 def _connect(source: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        source.resolve().as_uri() + "?mode=ro", uri=True, isolation_level=None
-    )
+    uri = source.resolve().as_uri() + "?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise BadInput("IMPORT_GARBAGE", row=1) from error
     # SQLite's own complaint about a bad text would quote the text.
     connection.text_factory = bytes.decode
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_BYTES)

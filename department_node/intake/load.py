@@ -25,7 +25,7 @@ from federation.errors import BadInput, Unavailable
 
 _CHUNK: Final = 5_000
 _SHOWN_REJECTS: Final = 20
-_CACHE_KIB: Final = 16 * 1024
+_CACHE_KIB: Final = 8 * 1024
 _BUSY_SECONDS: Final = 30.0
 _TABLE_NAME: Final = re.compile(r"[^\W\d]\w{0,63}")
 _SYSTEM_CLOCK: Final = SystemClock()
@@ -81,7 +81,13 @@ class _Import:
         self._rejects: list[Reject] = []
         self._codes: Counter[str] = Counter()
         self._stored = 0
-        self._extends = spec.append and self._database.table(spec.table).exists()
+        tables, views = (
+            {name.lower() for name in names}
+            for names in (self._database.table_names(), self._database.view_names())
+        )
+        if spec.table.lower() in views:
+            raise BadInput("IMPORT_TABLE_NAME", table=spec.table)
+        self._extends = spec.append and spec.table.lower() in tables
         self._version = self._data_version()
 
     def gather(self, progress: Callable[[int], None]) -> None:

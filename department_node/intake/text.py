@@ -18,7 +18,7 @@ Encoding = Literal["utf-8", "gb18030"]
 
 _LINE_BYTES: Final = 1 << 22
 # So many bytes of valid multi-byte UTF-8 are no accident: what follows is damaged, not GBK.
-_SURELY_UTF8: Final = 48
+_SURELY_UTF8: Final = 24
 _QUOTED: Final = re.compile(r'"[^"]*"')
 
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+from openpyxl.worksheet.worksheet import Worksheet
 
 from federation.errors import BadInput
 
@@ -115,7 +116,10 @@ def _header(worksheet: ReadOnlyWorksheet, columns: int) -> tuple[int, list[str]]
 
 
 def _cells(worksheet: ReadOnlyWorksheet, first: int, width: int) -> Iterator[tuple[int, list[str]]]:
-    found = worksheet.iter_rows(min_row=first, max_row=_SHEET_ROWS, max_col=width, values_only=True)
+    # The read-only sheet borrows this method in a way that its type stub cannot express.
+    found = cast(Worksheet, worksheet).iter_rows(
+        min_row=first, max_row=_SHEET_ROWS, max_col=width, values_only=True
+    )
     for row, values in enumerate(found, first):
         yield row, [_text(value) for value in values]
 

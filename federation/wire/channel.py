@@ -55,7 +55,8 @@ class Peers:
         """
         if self._tap:
             self._tap("out", method, request)
-        invoke: "grpc.UnaryUnaryMultiCallable[bytes, bytes]" = self._channel(peer).unary_unary(f"/{method}")
+        invoke: grpc.UnaryUnaryMultiCallable[bytes, bytes]
+        invoke = self._channel(peer).unary_unary(f"/{method}")
         try:
             reply = invoke(request, timeout=timeout)
         except grpc.RpcError as e:

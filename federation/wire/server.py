@@ -14,7 +14,7 @@ from typing import Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
+from grpc_status.rpc_status import to_status as to_grpc
 
 from federation.errors import BadInput, HeduiError, PeerFault
 from federation.manifest import Manifest
@@ -96,7 +96,7 @@ def build(
         options=[*OPTIONS, ("grpc.so_reuseport", 0)],
     )
     callers = Callers(manifest)
-    handlers: "dict[str, grpc.RpcMethodHandler[bytes, bytes]]" = {
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         name: grpc.unary_unary_rpc_method_handler(
             _boundary(callers, f"{service.name}/{name}", handler, tap)
         )
@@ -132,7 +132,7 @@ def _boundary(
             if tap:
                 tap("out", method, reply)
         except HeduiError as error:
-            context.abort_with_status(rpc_status.to_status(to_status(error)))
+            context.abort_with_status(to_grpc(to_status(error)))
         except Exception:  # the one place where a bug becomes a status and a log line
             log.exception("%s failed", method)
             context.abort(grpc.StatusCode.INTERNAL, "INTERNAL")

@@ -8,7 +8,7 @@ from typing import Final
 import grpc
 from google.protobuf.any_pb2 import Any as ProtoAny
 from google.rpc import code_pb2, error_details_pb2, status_pb2
-from grpc_status import rpc_status
+from grpc_status.rpc_status import from_call as status_of
 
 from federation.errors import Fault, HeduiError, PeerFault, Refused, Unavailable, table
 
@@ -43,7 +43,7 @@ def to_status(error: HeduiError) -> status_pb2.Status:
 
 def from_call(error: grpc.RpcError, peer: str) -> HeduiError:
     """Turn a failed call into the typed error it stands for."""
-    status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
+    status = status_of(error) if isinstance(error, grpc.Call) else None
     details: list[ProtoAny] = list(status.details) if status else []
     for detail in details:
         info = error_details_pb2.ErrorInfo()

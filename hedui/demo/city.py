@@ -81,7 +81,12 @@ def _of_bank(party: str) -> Callable[[World], list[Table]]:
 
 _OFFICES = (
     _Office(
-        "public_security", "public_security", "公安", "Police", status.public_security, _yesterday
+        "public_security",
+        "public_security",
+        "公安",
+        "Public security",
+        status.public_security,
+        _yesterday,
     ),
     _Office(
         "civil_affairs",
@@ -129,7 +134,7 @@ _OFFICES = (
         "disabled_federation",
         "disabled_federation",
         "残联",
-        "Disabled People's Federation",
+        "Disabled Persons' Federation",
         status.disabled_federation,
         _start_of_month,
     ),
@@ -146,7 +151,7 @@ def write_city(
     """Write the tiny city below a folder; the same arguments write the same bytes.
 
     Raises:
-        ValueError: the day is too early for the planted people.
+        ValueError: the planted people do not fit that day.
     """
     world = build_world(seed=seed, today=today, standard_fen=standard_fen)
     rng = Random(seed)  # noqa: S311 (which rows are spoilt is no secret)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hedui.demo import truth
-from hedui.demo.truth import Question
+from hedui.demo.question import Question
 from hedui.demo.world import CadreRelative, Death, Household, Orphan, Person, World
 
 

@@ -18,6 +18,7 @@ from hedui.demo.world import (
     Household,
     Hukou,
     Income,
+    Job,
     JoblessBenefit,
     Land,
     MedicalBill,
@@ -87,23 +88,10 @@ def case_11(setting: Setting) -> Story:
     facts += couple(father, mother, date(2003, 9, 9))
     facts += known(father, "natural_resources") + known(grown, "human_resources")
     facts += employed(father, days, 310_000, "例市公交公司")
-    share = 12 * setting.standard_fen * 3 * 6 // 10
+    facts += _three_banks(setting, mother)
+    facts += _bills(setting, child)
+    facts += _old_home_and_new(setting, father, mother)
     facts += [
-        Account(
-            person=mother.id,
-            bank=bank,
-            number=f"620003{place}118",
-            kind="fixed",
-            balance_fen=share,  # 0.6 of the rung at each of three banks
-        )
-        for place, bank in enumerate(("bank_a", "bank_b", "bank_c"))
-    ]
-    facts += [
-        SeriousDisease(person=child.id, disease="C91", filed=days.ago(7)),
-        MedicalBill(person=child.id, settled=days.month(5).replace(day=4), self_paid_fen=3_000_000),
-        MedicalBill(
-            person=child.id, settled=days.month(2).replace(day=28), self_paid_fen=2_000_000
-        ),
         Schooling(
             person=child.id,
             school="例市实验学校",
@@ -111,6 +99,49 @@ def case_11(setting: Setting) -> Story:
             high_fee=True,
             since=days.ago(26),
         ),
+        CadreRelative(person=mother.id, office="例街道办事处"),
+    ]
+    household = Household(
+        case="11",
+        programme="RIGID_EXPENSE",
+        area="790302",
+        members=(
+            Member(person=father, relation="SELF"),
+            Member(person=mother, relation="SPOUSE"),
+            Member(person=child, relation="CHILD", guardian=mother.id),
+        ),
+    )
+    return Story(household=household, facts=tuple(facts), others=(grown,))
+
+
+def _three_banks(setting: Setting, person: Person) -> list[Fact]:
+    """Split deposits so that each bank alone sees 0.6 of the rung for three (case K)."""
+    share = 12 * setting.standard_fen * 3 * 6 // 10
+    return [
+        Account(
+            person=person.id,
+            bank=bank,
+            number=f"620003{place}118",
+            kind="fixed",
+            balance_fen=share,
+        )
+        for place, bank in enumerate(("bank_a", "bank_b", "bank_c"))
+    ]
+
+
+def _bills(setting: Setting, child: Person) -> list[Fact]:
+    """Add up to exactly the rung of 50,000 yuan."""
+    days = setting.days
+    bills = ((days.month(5).replace(day=4), 3_000_000), (days.month(2).replace(day=28), 2_000_000))
+    return [
+        SeriousDisease(person=child.id, disease="C91", filed=days.ago(7)),
+        *(MedicalBill(person=child.id, settled=on, self_paid_fen=fen) for on, fen in bills),
+    ]
+
+
+def _old_home_and_new(setting: Setting, father: Person, mother: Person) -> list[Fact]:
+    days = setting.days
+    return [
         Realty(
             person=father.id,
             unit="790302-0200-0604",
@@ -131,19 +162,7 @@ def case_11(setting: Setting) -> Story:
             disposed=days.ago(11),
         ),
         *monthly(mother, "property", [days.month(13)], 880_000, "房屋转让"),
-        CadreRelative(person=mother.id, office="例街道办事处"),
     ]
-    household = Household(
-        case="11",
-        programme="RIGID_EXPENSE",
-        area="790302",
-        members=(
-            Member(person=father, relation="SELF"),
-            Member(person=mother, relation="SPOUSE"),
-            Member(person=child, relation="CHILD", guardian=mother.id),
-        ),
-    )
-    return Story(household=household, facts=tuple(facts), others=(grown,))
 
 
 def case_12(setting: Setting) -> Story:
@@ -158,16 +177,7 @@ def case_12(setting: Setting) -> Story:
     facts += couple(husband, wife, days.ago(12))
     facts += known(wife, "natural_resources")
     facts += [
-        *(RefusedOffer(person=husband.id, on=days.ago(back)) for back in (2, 5, 9, 11)),
-        RefusedOffer(person=wife.id, on=days.ago(14)),
-        JoblessBenefit(person=wife.id, since=days.ago(3), until=days.today + timedelta(days=40)),
-        JoblessBenefit(person=husband.id, since=days.ago(30), until=days.ago(18)),
-        Contribution(
-            person=husband.id,
-            paid=days.ago(6),  # on the very day the half-year window opens
-            base_fen=setting.standard_fen,  # an edge itself belongs below
-            payer="resident",
-        ),
+        *_work(setting, husband, wife),
         Aid(person=wife.id, programme="MARGIN", since=days.ago(10)),
         Land(person=wife.id, parcel="LQ-790402-077", kind="forest", since=date(2008, 6, 6)),
         Land(
@@ -186,6 +196,9 @@ def case_12(setting: Setting) -> Story:
             payer="例村经济合作社",
         ),
         SoleTrader(person=husband.id, shop="例柏农资店", status="cancelled", employees=3),
+        *monthly(husband, "vat", [days.month(13)], 51_000, "例柏农资店"),
+        *monthly(husband, "vat", [days.month(12)], 0, "例柏农资店"),  # declared as nothing
+        Job(person=wife.id, employer="例镇服装厂", since=days.ago(50), until=days.ago(4)),
         Disability(person=wife.id, category="hearing", grade=4, expires=days.ago(1)),
     ]
     household = Household(
@@ -195,6 +208,23 @@ def case_12(setting: Setting) -> Story:
         members=(Member(person=husband, relation="SELF"), Member(person=wife, relation="SPOUSE")),
     )
     return Story(household=household, facts=tuple(facts), others=(uncle, former))
+
+
+def _work(setting: Setting, husband: Person, wife: Person) -> list[Fact]:
+    """Refuse, lose and leave work around the edges of the twelve months."""
+    days = setting.days
+    return [
+        *(RefusedOffer(person=husband.id, on=days.ago(back)) for back in (2, 5, 9, 11)),
+        RefusedOffer(person=wife.id, on=days.ago(14)),
+        JoblessBenefit(person=wife.id, since=days.ago(3), until=days.today + timedelta(days=40)),
+        JoblessBenefit(person=husband.id, since=days.ago(30), until=days.ago(18)),
+        Contribution(
+            person=husband.id,
+            paid=days.ago(6),  # on the very day the half-year window opens
+            base_fen=setting.standard_fen,  # an edge itself belongs below
+            payer="resident",
+        ),
+    ]
 
 
 def _elsewhere(setting: Setting, wife: Person) -> list[Fact]:

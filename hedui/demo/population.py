@@ -14,13 +14,10 @@ from hedui.demo.planted import (
     case_c,
     case_e,
     case_f,
-    case_j,
-    case_m1,
-    case_m2,
-    case_n,
 )
 from hedui.demo.poor import case_10, case_11, case_12
 from hedui.demo.stories import Setting
+from hedui.demo.tricky import case_j, case_m1, case_m2, case_n
 from hedui.demo.world import Almanac, Fact, World
 
 STANDARD_FEN = 83_000
@@ -47,10 +44,10 @@ def build_world(*, seed: int, today: date, standard_fen: int = STANDARD_FEN) -> 
     """Lay the city on a day; the same arguments give the same world.
 
     Raises:
-        ValueError: on that day a planted child would not be born yet or still too young.
+        ValueError: on that day the planted children would be too young or of age.
     """
-    if today < date(2023, 1, 1):
-        raise ValueError("the demonstration city starts in 2023")
+    if not 2023 <= today.year <= 2030:
+        raise ValueError("the demonstration city lives from 2023 to 2030")
     rng = Random(seed)  # noqa: S311 (invented people, nothing secret)
     setting = Setting(Almanac(today), standard_fen)
     stories = [tell(setting) for tell in _STORIES]

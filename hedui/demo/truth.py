@@ -1,15 +1,14 @@
 """The true answer to each question, told from the world in plain Python.
 
-Knows what a question means and what a policy parameter's id stands for. Deliberately does not read
-any register, SQL, catalogue, policy file or the node's code: it is the second opinion.
+Knows what each question means. Deliberately does not read any register, SQL, catalogue, policy
+file or the node's code: it is the second opinion.
 """
 
 import unicodedata
 from calendar import monthrange
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable
 
+from hedui.demo.question import Question, band, current, latest, yes
 from hedui.demo.world import (
     Account,
     Aid,
@@ -18,7 +17,6 @@ from hedui.demo.world import (
     Death,
     Disability,
     Fact,
-    Household,
     HousingFund,
     Hukou,
     Income,
@@ -31,7 +29,6 @@ from hedui.demo.world import (
     NgoRole,
     Orphan,
     Pension,
-    Person,
     PublicHousing,
     Realty,
     RefusedOffer,
@@ -41,84 +38,11 @@ from hedui.demo.world import (
     SoleTrader,
     Stake,
     Vehicle,
-    World,
 )
 
 AID = {"aid-dibao": "DIBAO", "aid-tekun": "TEKUN", "aid-margin": "MARGIN", "aid-temp": "TEMP"}
 _NOT_COUNTED = {"mobility_aid", "motorcycle", "e_bike"}
 _CIVIL = (Marriage, Death, Aid, CadreRelative, NgoRole, Orphan)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One question about one person of one household, put to one department."""
-
-    world: World
-    household: Household
-    person: Person
-    department: str
-    parameter: str
-
-    @property
-    def today(self) -> date:
-        """The day of asking."""
-        return self.world.today
-
-    @property
-    def since(self) -> date:
-        """The day the window opens; its length stands in the parameter's id, as in w12m."""
-        return _back(self.today, int(self.parameter.strip("wm")))
-
-    @property
-    def year(self) -> tuple[date, date]:
-        """First day of the twelve full months before this month, and the day after them."""
-        first = self.today.replace(day=1)
-        return first.replace(year=first.year - 1), first
-
-    @property
-    def rung(self) -> int:
-        """The threshold for this household, in fen or hundredths of a square metre."""
-        standard, heads = self.world.standard_fen, len(self.household.members)
-        return {
-            "wage-12s": 12 * standard * heads,
-            "deposit-12s": 12 * standard * heads,
-            "deposit-24s": 24 * standard * heads,
-            "hpf-12s": 12 * standard * heads,
-            "area-30m2": 30_00 * heads,
-            "capital-100k": 100_000_00,
-            "vehicle-15s": 15 * standard,
-            "medical-50k": 50_000_00,
-            "medical-20k": 20_000_00,
-        }[self.parameter]
-
-
-def _back(day: date, months: int) -> date:
-    """Go back month by month; a day the month lacks becomes its last."""
-    year, month = day.year, day.month
-    for _ in range(months):
-        year, month = (year - 1, 12) if month == 1 else (year, month - 1)
-    return date(year, month, min(day.day, monthrange(year, month)[1]))
-
-
-def _yes(truth: bool) -> str:
-    return "YES" if truth else "NO"
-
-
-def _band(q: Question, amount: int) -> str:
-    standard = q.world.standard_fen
-    if q.parameter == "pension-s":
-        edges = [0, standard, 2 * standard]
-    else:
-        edges = [standard, standard * 3 // 2, 2 * standard, 3 * standard]
-    return f"BAND({len([edge for edge in edges if amount > edge])})"
-
-
-def _latest(q: Question, days: Iterable[date]) -> str:
-    return _yes(any(day >= q.since for day in days))
-
-
-def _current(q: Question, since: date, until: date | None) -> bool:
-    return since <= q.today and (until is None or q.today < until)
 
 
 def _hukou(q: Question) -> Hukou | None:
@@ -132,7 +56,7 @@ def registered_here(q: Question) -> str:
     if hukou is None:
         return "NO_RECORD"
     area = q.parameter.removeprefix("area-")
-    return _yes(hukou.cancelled == "none" and hukou.area == area)
+    return yes(hukou.cancelled == "none" and hukou.area == area)
 
 
 def same_book(q: Question) -> str:
@@ -140,7 +64,7 @@ def same_book(q: Question) -> str:
     hukou = _hukou(q)
     if hukou is None:
         return "NO_RECORD"
-    return _yes(hukou.cancelled == "none" and hukou.head in q.household.ids())
+    return yes(hukou.cancelled == "none" and hukou.head in q.household.ids())
 
 
 def cancelled(q: Question) -> str:
@@ -155,7 +79,7 @@ def count_matches(q: Question) -> str:
     if hukou is None:
         return "NO_RECORD"
     book = [h for h in q.world.every(Hukou) if h.book == hukou.book and h.cancelled == "none"]
-    return _yes(hukou.cancelled == "none" and len(book) == len(q.household.members))
+    return yes(hukou.cancelled == "none" and len(book) == len(q.household.members))
 
 
 def lives_elsewhere(q: Question) -> str:
@@ -164,7 +88,7 @@ def lives_elsewhere(q: Question) -> str:
     if hukou is None or hukou.cancelled != "none":
         return "NO"
     stays = q.world.of(Residence, q.person.id)
-    return _yes(any(stay.area != hukou.area and stay.since <= q.since for stay in stays))
+    return yes(any(stay.area != hukou.area and stay.since <= q.since for stay in stays))
 
 
 def name_matches(q: Question) -> str:
@@ -173,7 +97,7 @@ def name_matches(q: Question) -> str:
     if hukou is None:
         return "NO_RECORD"
     names = {unicodedata.normalize("NFKC", name) for name in (hukou.name, q.person.name)}
-    return _yes(len(names) == 1)
+    return yes(len(names) == 1)
 
 
 def _vehicles(q: Question) -> list[Vehicle]:
@@ -183,23 +107,23 @@ def _vehicles(q: Question) -> list[Vehicle]:
 
 def vehicle(q: Question) -> str:
     """Say whether a vehicle is owned that counts as one."""
-    return _yes(bool(_vehicles(q)))
+    return yes(bool(_vehicles(q)))
 
 
 def vehicle_value(q: Question) -> str:
     """Say whether the vehicles are worth the rung."""
-    return _yes(sum(v.value_fen for v in _vehicles(q)) >= q.rung)
+    return yes(sum(v.value_fen for v in _vehicles(q)) >= q.rung)
 
 
 def vehicle_lately(q: Question) -> str:
     """Say whether a vehicle was bought within the window."""
-    return _latest(q, (v.bought for v in _vehicles(q)))
+    return latest(q, (v.bought for v in _vehicles(q)))
 
 
 def operating_vehicle(q: Question) -> str:
     """Say whether a vehicle is used commercially."""
     owned = [v for v in q.world.of(Vehicle, q.person.id) if v.gone is None]
-    return _yes(any(v.operating for v in owned))
+    return yes(any(v.operating for v in owned))
 
 
 def _known_to_civil_affairs(q: Question) -> bool:
@@ -225,34 +149,34 @@ def spouse_declared(q: Question) -> str:
     if not _known_to_civil_affairs(q):
         return "NO_RECORD"
     spouses = {m.spouse for m in q.world.of(Marriage, q.person.id) if m.ended is None}
-    return _yes(spouses <= q.household.ids())
+    return yes(spouses <= q.household.ids())
 
 
 def divorced_lately(q: Question) -> str:
     """Say whether a divorce falls into the window."""
     marriages = q.world.of(Marriage, q.person.id)
-    return _latest(q, (m.ended for m in marriages if m.ended and m.end == "divorce"))
+    return latest(q, (m.ended for m in marriages if m.ended and m.end == "divorce"))
 
 
 def dead_before(q: Question) -> str:
     """Say whether a death lies before the window."""
-    return _yes(any(death.died < q.since for death in q.world.of(Death, q.person.id)))
+    return yes(any(death.died < q.since for death in q.world.of(Death, q.person.id)))
 
 
 def receives_aid(q: Question) -> str:
     """Say whether the aid asked about is being paid now."""
     aids = [a for a in q.world.of(Aid, q.person.id) if a.programme == AID[q.parameter]]
-    return _yes(any(_current(q, a.since, a.until) for a in aids))
+    return yes(any(current(q, a.since, a.until) for a in aids))
 
 
 def organisation(q: Question) -> str:
     """Say whether a social organisation in being is represented."""
-    return _yes(any(n.active for n in q.world.of(NgoRole, q.person.id)))
+    return yes(any(n.active for n in q.world.of(NgoRole, q.person.id)))
 
 
 def recorded(kind: type[Fact]) -> Callable[[Question], str]:
     """Make a question of whether anything of a kind is on record."""
-    return lambda q: _yes(bool(q.world.of(kind, q.person.id)))
+    return lambda q: yes(bool(q.world.of(kind, q.person.id)))
 
 
 def _taxed(q: Question, kind: str) -> int:
@@ -263,12 +187,12 @@ def _taxed(q: Question, kind: str) -> int:
 
 def taxed(kind: str) -> Callable[[Question], str]:
     """Make a question of whether income of a kind was taxed in the twelve months."""
-    return lambda q: _yes(_taxed(q, kind) > 0)
+    return lambda q: yes(_taxed(q, kind) > 0)
 
 
 def wages_within(q: Question) -> str:
     """Say whether the wages of the twelve months stay within the rung."""
-    return _yes(_taxed(q, "wage") <= q.rung)
+    return yes(_taxed(q, "wage") <= q.rung)
 
 
 def _contributions(q: Question) -> list[Contribution]:
@@ -278,12 +202,12 @@ def _contributions(q: Question) -> list[Contribution]:
 
 def contributed_lately(q: Question) -> str:
     """Say whether a contribution falls into the window."""
-    return _latest(q, (c.paid for c in q.world.of(Contribution, q.person.id)))
+    return latest(q, (c.paid for c in q.world.of(Contribution, q.person.id)))
 
 
 def insurance_base(q: Question) -> str:
     """Give the band of the highest contribution base of the twelve months."""
-    return _band(q, max((c.base_fen for c in _contributions(q)), default=0))
+    return band(q, max((c.base_fen for c in _contributions(q)), default=0))
 
 
 def payer(q: Question) -> str:
@@ -295,12 +219,12 @@ def payer(q: Question) -> str:
 def pension(q: Question) -> str:
     """Give the band of all pensions in payment together."""
     pensions = q.world.of(Pension, q.person.id)
-    return _band(q, sum(p.monthly_fen for p in pensions if _current(q, p.since, p.until)))
+    return band(q, sum(p.monthly_fen for p in pensions if current(q, p.since, p.until)))
 
 
 def employed(q: Question) -> str:
     """Say whether an employment is registered now."""
-    return _yes(any(_current(q, j.since, j.until) for j in q.world.of(Job, q.person.id)))
+    return yes(any(current(q, j.since, j.until) for j in q.world.of(Job, q.person.id)))
 
 
 def refusals(q: Question) -> str:
@@ -315,7 +239,7 @@ def jobless_benefit(q: Question) -> str:
     first = q.today.replace(day=1)
     last = q.today.replace(day=monthrange(q.today.year, q.today.month)[1])
     runs = q.world.of(JoblessBenefit, q.person.id)
-    return _yes(any(run.since <= last and run.until > first for run in runs))
+    return yes(any(run.since <= last and run.until > first for run in runs))
 
 
 def _homes(q: Question) -> list[Realty]:
@@ -331,36 +255,36 @@ def dwellings(q: Question) -> str:
 def living_space_within(q: Question) -> str:
     """Say whether the own share of living space stays within the rung."""
     area = sum(home.area_m2_hundredths * home.share_percent for home in _homes(q)) // 100
-    return _yes(area <= q.rung)
+    return yes(area <= q.rung)
 
 
 def non_dwelling(q: Question) -> str:
     """Say whether a shop, an office or a parking space is held."""
     units = q.world.of(Realty, q.person.id)
-    return _yes(any(u.use != "dwelling" and u.disposed is None for u in units))
+    return yes(any(u.use != "dwelling" and u.disposed is None for u in units))
 
 
 def acquired_lately(q: Question) -> str:
     """Say whether a dwelling was acquired within the window."""
     units = q.world.of(Realty, q.person.id)
-    return _latest(q, (u.acquired for u in units if u.use == "dwelling"))
+    return latest(q, (u.acquired for u in units if u.use == "dwelling"))
 
 
 def transferred_lately(q: Question) -> str:
     """Say whether real estate was given away within the window."""
     units = q.world.of(Realty, q.person.id)
-    return _latest(q, (u.disposed for u in units if u.disposed is not None))
+    return latest(q, (u.disposed for u in units if u.disposed is not None))
 
 
 def land(q: Question) -> str:
     """Say whether a land right stands, a homestead included."""
-    return _yes(any(right.until is None for right in q.world.of(Land, q.person.id)))
+    return yes(any(right.until is None for right in q.world.of(Land, q.person.id)))
 
 
 def public_housing(q: Question) -> str:
     """Say whether public housing is rented now."""
     tenancies = q.world.of(PublicHousing, q.person.id)
-    return _yes(any(_current(q, t.since, t.until) for t in tenancies))
+    return yes(any(current(q, t.since, t.until) for t in tenancies))
 
 
 def _funds(q: Question) -> list[HousingFund]:
@@ -369,17 +293,17 @@ def _funds(q: Question) -> list[HousingFund]:
 
 def fund_paid_lately(q: Question) -> str:
     """Say whether a provident-fund payment falls into the window."""
-    return _latest(q, (fund.last_paid for fund in _funds(q)))
+    return latest(q, (fund.last_paid for fund in _funds(q)))
 
 
 def fund_base(q: Question) -> str:
     """Give the band of the provident-fund base."""
-    return _band(q, max((fund.base_fen for fund in _funds(q)), default=0))
+    return band(q, max((fund.base_fen for fund in _funds(q)), default=0))
 
 
 def fund_within(q: Question) -> str:
     """Say whether the provident-fund balance stays within the rung."""
-    return _yes(sum(fund.balance_fen for fund in _funds(q)) <= q.rung)
+    return yes(sum(fund.balance_fen for fund in _funds(q)) <= q.rung)
 
 
 def _stakes(q: Question) -> list[Stake]:
@@ -389,24 +313,24 @@ def _stakes(q: Question) -> list[Stake]:
 
 def company(q: Question) -> str:
     """Say whether a role in an active company is held."""
-    return _yes(bool(_stakes(q)))
+    return yes(bool(_stakes(q)))
 
 
 def capital(q: Question) -> str:
     """Say whether capital subscribed in active companies reaches the rung."""
-    return _yes(sum(s.subscribed_fen for s in _stakes(q)) >= q.rung)
+    return yes(sum(s.subscribed_fen for s in _stakes(q)) >= q.rung)
 
 
 def shop(q: Question) -> str:
     """Say whether a business with employees is run; a couple without any is exempt."""
     shops = [t for t in q.world.of(SoleTrader, q.person.id) if t.status == "active"]
-    return _yes(any(t.employees > 0 for t in shops))
+    return yes(any(t.employees > 0 for t in shops))
 
 
 def deposits_within(q: Question) -> str:
     """Say whether the balances at this one bank stay within the rung."""
     accounts = [a for a in q.world.of(Account, q.person.id) if a.bank == q.department]
-    return _yes(sum(a.balance_fen for a in accounts if not a.closed) <= q.rung)
+    return yes(sum(a.balance_fen for a in accounts if not a.closed) <= q.rung)
 
 
 def _self_paid(q: Question) -> int:
@@ -417,13 +341,13 @@ def _self_paid(q: Question) -> int:
 
 def medical_costs(q: Question) -> str:
     """Say whether self-paid medical costs of the twelve months reach the rung."""
-    return _yes(_self_paid(q) >= q.rung)
+    return yes(_self_paid(q) >= q.rung)
 
 
 def serious_disease(q: Question) -> str:
     """Say whether the filing of a serious disease is in force."""
     filings = q.world.of(SeriousDisease, q.person.id)
-    return _yes(any(_current(q, s.filed, s.until) for s in filings))
+    return yes(any(current(q, s.filed, s.until) for s in filings))
 
 
 def disability(q: Question) -> str:
@@ -438,7 +362,7 @@ def disability(q: Question) -> str:
 
 
 def _schools(q: Question) -> list[Schooling]:
-    return [s for s in q.world.of(Schooling, q.person.id) if _current(q, s.since, s.left)]
+    return [s for s in q.world.of(Schooling, q.person.id) if current(q, s.since, s.left)]
 
 
 def stage(q: Question) -> str:
@@ -449,4 +373,4 @@ def stage(q: Question) -> str:
 
 def high_fee(q: Question) -> str:
     """Say whether the school attended now takes high fees."""
-    return _yes(any(s.high_fee for s in _schools(q)))
+    return yes(any(s.high_fee for s in _schools(q)))

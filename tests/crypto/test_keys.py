@@ -170,6 +170,15 @@ def test_sealing_twice_differs() -> None:
     assert SEED not in first
 
 
+def test_what_this_version_sealed_opens_for_good() -> None:
+    sealed = bytes.fromhex(
+        "48454455492d5345414c010000000100000000000020005dc509034e6ca53d31882dbaa39887"
+        "de328d7a905b898dbc76135ec710b555d70a8616098d28fecca9341e147ae34fe7c8e5cfe3e8"
+        "32a7815102b9c437e5754ffe296e4248671247b20d77426f12745a3039e6bc09b520ca"
+    )
+    assert unseal(sealed, "passphrase", purpose=b"test") == SEED
+
+
 def test_the_default_cost_is_interactive() -> None:
     sealed = seal(SEED, "p", purpose=b"test")
     assert sealed[11:23] == (2).to_bytes(4, "big") + (64 * 2**20).to_bytes(8, "big")

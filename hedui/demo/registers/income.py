@@ -127,8 +127,11 @@ def _job_centre(world: World) -> list[Table]:
         Table(
             name="refusal",
             file="拒绝就业.csv",
-            columns=("身份证号", "拒绝日期"),
-            rows=tuple((r.person, day(r.on)) for r in world.every(RefusedOffer)),
+            columns=("编号", "身份证号", "拒绝日期"),
+            rows=tuple(
+                (f"JJ{number:05d}", r.person, day(r.on))
+                for number, r in enumerate(world.every(RefusedOffer), 1)
+            ),
             id_column="身份证号",
             required=("拒绝日期",),
         ),
@@ -161,10 +164,10 @@ def medical_insurance(world: World) -> list[Table]:
         Table(
             name="settlement",
             file="settlement.csv",
-            columns=("psn_certno", "setl_date", "psn_pay_yuan"),
+            columns=("setl_id", "psn_certno", "setl_date", "psn_pay_yuan"),
             rows=tuple(
-                (m.person, day(m.settled), two_decimals(m.self_paid_fen))
-                for m in world.every(MedicalBill)
+                (f"S{number:06d}", m.person, day(m.settled), two_decimals(m.self_paid_fen))
+                for number, m in enumerate(world.every(MedicalBill), 1)
             ),
             id_column="psn_certno",
             required=("setl_date", "psn_pay_yuan"),

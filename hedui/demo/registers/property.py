@@ -44,35 +44,7 @@ def natural_resources(world: World) -> list[Table]:
             rows=tuple((number, world.person(number).name) for number in people),
             id_column="id_number",
         ),
-        Table(
-            name="unit",
-            file=file,
-            columns=(
-                "unit_no",
-                "holder_id_number",
-                "use",
-                "structure",
-                "area_m2",
-                "share_percent",
-                "registered_on",
-                "transferred_on",
-            ),
-            rows=tuple(
-                (
-                    r.unit,
-                    r.person,
-                    _USES[r.use],
-                    _STRUCTURES[r.structure],
-                    two_decimals(r.area_m2_hundredths),
-                    r.share_percent,
-                    day(r.acquired),
-                    day(r.disposed),
-                )
-                for r in world.every(Realty)
-            ),
-            id_column="holder_id_number",
-            required=("unit_no", "use", "area_m2", "share_percent", "registered_on"),
-        ),
+        _units(world, file),
         Table(
             name="land",
             file=file,
@@ -85,6 +57,38 @@ def natural_resources(world: World) -> list[Table]:
             required=("right_kind", "registered_on"),
         ),
     ]
+
+
+def _units(world: World, file: str) -> Table:
+    return Table(
+        name="unit",
+        file=file,
+        columns=(
+            "unit_no",
+            "holder_id_number",
+            "use",
+            "structure",
+            "area_m2",
+            "share_percent",
+            "registered_on",
+            "transferred_on",
+        ),
+        rows=tuple(
+            (
+                r.unit,
+                r.person,
+                _USES[r.use],
+                _STRUCTURES[r.structure],
+                two_decimals(r.area_m2_hundredths),
+                r.share_percent,
+                day(r.acquired),
+                day(r.disposed),
+            )
+            for r in world.every(Realty)
+        ),
+        id_column="holder_id_number",
+        required=("unit_no", "use", "area_m2", "share_percent", "registered_on"),
+    )
 
 
 def housing(world: World) -> list[Table]:

@@ -1,0 +1,298 @@
+"""Ask all departments at once, each in its own lanes, so that a slow one holds up nobody else.
+
+Every step is in the journal before the next: a request before it is sent, an answer before it is
+told. After a crash ``run`` goes on where it was: what is still open goes out again, byte for byte.
+Knows retries and expiry. Does not know what questions or answers mean.
+"""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import groupby
+from random import random as chance
+from threading import Event as Flag
+from threading import Lock
+from typing import Final
+
+from coordinator.asking.journal import Batch, BatchState, Journal, Open
+from coordinator.asking.requests import Asker, compose, parts, read_reply
+from coordinator.asking.transport import Transport
+from crypto.keys import VerifyKey
+from federation.clock import Clock
+from federation.errors import HeduiError, PeerFault, Unavailable
+
+_ROUNDS: Final = 3  # first asking, once more with presentations, once more after expiry
+_TRANSIENT: Final = frozenset({"PEER_FAILED"})  # a peer that broke off may have been restarted
+
+
+class State(StrEnum):
+    """What a department does with a request, as people see it."""
+
+    WAITING = "WAITING"
+    ANSWERED = "ANSWERED"
+    REFUSED = "REFUSED"
+    SILENT = "SILENT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to one request; ``seconds`` since it was first sent."""
+
+    department: str
+    state: State
+    cases: frozenset[str]
+    questions: int
+    refused: int = 0
+    seconds: float = 0.0
+    code: str = ""
+
+
+Progress = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often and how long a department is asked, in seconds; pauses double up to the longest."""
+
+    tries: int = 5
+    whole: float = 60.0
+    pause: float = 0.2
+    longest_pause: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What the conductor works through; ``jitter`` gives a factor from 0 to 1."""
+
+    journal: Journal
+    transport: Transport
+    clock: Clock
+    random: Callable[[int], bytes] = field(default=os.urandom)
+    jitter: Callable[[], float] = field(default=chance)
+    monotonic: Callable[[], float] = field(default=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """Work for one department: questions to be put, or a request that is on its way."""
+
+    cases: frozenset[str]
+    asks: tuple[int, ...]
+    batch_id: int | None = None
+
+
+def units(questions: Sequence[Open], group: int) -> dict[str, list[Unit]]:
+    """Sort open questions by department: what is on its way first, then ``group`` cases a unit."""
+    by_department: dict[str, list[Open]] = {}
+    for one in questions:
+        by_department.setdefault(one.department, []).append(one)
+    return {
+        department: [*_on_their_way(mine), *_fresh(mine, group)]
+        for department, mine in by_department.items()
+    }
+
+
+def _on_their_way(questions: Sequence[Open]) -> list[Unit]:
+    batches: dict[int, list[Open]] = {}
+    for one in questions:
+        if one.batch_id is not None:
+            batches.setdefault(one.batch_id, []).append(one)
+    return [
+        Unit(
+            cases=frozenset(one.case_id for one in mine),
+            asks=tuple(one.ask_id for one in mine),
+            batch_id=batch_id,
+        )
+        for batch_id, mine in sorted(batches.items())
+    ]
+
+
+def _fresh(questions: Sequence[Open], group: int) -> list[Unit]:
+    waiting = sorted((q for q in questions if q.batch_id is None), key=lambda q: q.case_id)
+    cases = [list(mine) for _, mine in groupby(waiting, key=lambda q: q.case_id)]
+    return [
+        Unit(
+            cases=frozenset(q.case_id for mine in cases[i : i + group] for q in mine),
+            asks=tuple(q.ask_id for mine in cases[i : i + group] for q in mine),
+        )
+        for i in range(0, len(cases), group)
+    ]
+
+
+class Conductor:
+    """Runs the questions of cases; ``keys`` are each department's verification keys."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        keys: Mapping[str, Mapping[str, VerifyKey]],
+        ports: Ports,
+        patience: Patience,
+        workers: int = 16,
+    ) -> None:
+        self._asker = asker
+        self._keys = keys
+        self._ports = ports
+        self._patience = patience
+        self._workers = workers
+
+    def run(
+        self,
+        case_ids: Sequence[str],
+        progress: Progress = lambda _: None,
+        *,
+        group: int = 1,
+        again: bool = False,
+    ) -> None:
+        """Ask what the cases have open, and go on with what was on its way."""
+        todo = units(self._ports.journal.open_questions(case_ids, again=again), group)
+        if not todo:
+            return
+        stop = Flag()
+        lock = Lock()
+
+        def tell(event: Event) -> None:
+            with lock:
+                progress(event)
+
+        width = -(-self._workers // len(todo))
+        with ThreadPoolExecutor(width * len(todo), thread_name_prefix="ask") as pool:
+            futures = []
+            for department, mine in todo.items():
+                lane = Lane(self._asker, department, self._keys[department], self._ports)
+                lane.prepare(mine, self._patience, tell, stop)
+                futures += [pool.submit(lane.work) for _ in range(min(width, len(mine)))]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                stop.set()
+        for future in done:
+            future.result()
+
+
+class Lane:
+    """One department's queue of work, emptied by one or more threads."""
+
+    def __init__(
+        self, asker: Asker, department: str, keys: Mapping[str, VerifyKey], ports: Ports
+    ) -> None:
+        self._asker = asker
+        self._department = department
+        self._keys = keys
+        self._ports = ports
+        self._queue: deque[Unit] = deque()
+        self._absent = False
+
+    def prepare(self, work: Sequence[Unit], patience: Patience, tell: Progress, stop: Flag) -> None:
+        """Take work, and say that it waits."""
+        self._patience = patience
+        self._tell_all = tell
+        self._stop = stop
+        self._queue.extend(work)
+        for unit in work:
+            self._tell(State.WAITING, unit.cases, len(unit.asks))
+
+    def work(self) -> None:
+        """Do one unit after another until none is left or somebody stops."""
+        try:
+            while self._queue and not self._stop.is_set():
+                try:
+                    unit = self._queue.popleft()
+                except IndexError:
+                    return
+                self._settle(unit)
+        except BaseException:
+            self._stop.set()
+            raise
+
+    def _settle(self, unit: Unit) -> None:
+        left: Sequence[int] = unit.asks
+        if unit.batch_id is not None:
+            batch, left = self._ports.journal.batch(unit.batch_id)
+            left = self._put(batch, left)
+        for _ in range(_ROUNDS):
+            if not left or self._stop.is_set():
+                return
+            again: list[int] = []
+            for part in parts(self._ports.journal.wanted(left)):
+                now = self._ports.clock.now()
+                request = compose(self._asker, self._department, part, now, self._ports.random)
+                batch = self._ports.journal.keep(self._department, part, request)
+                again += self._put(batch, [one.ask_id for one in part])
+            left = again
+
+    def _put(self, batch: Batch, asks: Sequence[int]) -> Sequence[int]:
+        """Send one request until it is answered or given up; give what must be put anew."""
+        began = self._ports.monotonic()
+        for attempt in range(1 if self._absent else self._patience.tries):
+            if attempt and not self._pause(attempt, began):
+                break
+            if self._ports.clock.now() > batch.expires:
+                self._ports.journal.end(batch.id, BatchState.REPLACED, "EXPIRED")
+                return asks
+            self._ports.journal.sending(batch.id)
+            try:
+                raw = self._ports.transport.call(self._department, batch.request)
+            except HeduiError as e:
+                code = e.code
+                if isinstance(e, Unavailable) or code in _TRANSIENT:
+                    self._ports.journal.note(batch.id, code)
+                    continue
+                self._ports.journal.end(batch.id, BatchState.FAILED, code)
+                self._tell(State.REFUSED, batch.cases, batch.items, began, code)
+                return ()
+            self._absent = False
+            return self._take(batch, raw, began)
+        self._absent = True
+        self._tell(State.SILENT, batch.cases, batch.items, began, code)
+        return ()
+
+    def _take(self, batch: Batch, raw: bytes, began: float) -> Sequence[int]:
+        try:
+            reply = read_reply(batch.request, raw, self._keys)
+        except PeerFault as e:
+            self._ports.journal.end(batch.id, BatchState.FAILED, e.code, raw)
+            self._tell(State.REFUSED, batch.cases, batch.items, began, e.code)
+            return ()
+        millis = round((self._ports.monotonic() - began) * 1000)
+        again = self._ports.journal.answered(batch.id, raw, reply, millis)
+        if len(again) < batch.items:
+            state = State.REFUSED if reply.refused == batch.items else State.ANSWERED
+            answered = batch.items - len(again)
+            self._tell(state, batch.cases, answered, began, refused=reply.refused)
+        return again
+
+    def _pause(self, attempt: int, began: float) -> bool:
+        """Wait before another try; say whether there is patience left for it."""
+        doubled = self._patience.pause * 2 ** (attempt - 1)
+        pause = min(doubled, self._patience.longest_pause) * (0.5 + self._ports.jitter() / 2)
+        if self._ports.monotonic() - began + pause > self._patience.whole:
+            return False
+        return not self._stop.wait(pause)
+
+    def _tell(
+        self,
+        state: State,
+        cases: frozenset[str],
+        questions: int,
+        began: float | None = None,
+        code: str = "",
+        *,
+        refused: int = 0,
+    ) -> None:
+        seconds = 0.0 if began is None else self._ports.monotonic() - began
+        self._tell_all(
+            Event(
+                department=self._department,
+                state=state,
+                cases=cases,
+                questions=questions,
+                refused=refused,
+                seconds=seconds,
+                code=code,
+            )
+        )

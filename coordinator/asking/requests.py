@@ -1,0 +1,210 @@
+"""Making a signed request out of questions, and reading the signed answer to it.
+
+Pure but for the randomness that is passed in. Knows presentations, case references and the header.
+Does not know the database, and sends nothing.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final
+
+from crypto.keys import SigningKey, VerifyKey
+from federation import consent as sd_jwt
+from federation import limits
+from federation.errors import PeerFault
+from federation.exchange import ASK, Answer, Header, Outcome, Purpose, Question
+from federation.strictjson import dumps
+from federation.wire import codec, signed
+from federation.wire.signed import Random
+
+Pair = tuple[str, str]
+
+REQUEST_BYTES: Final = limits.MESSAGE_BYTES // 2
+"""Questions of a further case go into another request beyond this, so that none is oversize."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks: this coordinator, its key, and the policy version it goes by."""
+
+    party: str
+    key: SigningKey = field(repr=False)
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseTerms:
+    """What a question needs of its case."""
+
+    case_id: str
+    commission: str
+    operator: str
+    purpose: Purpose
+    salt: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One person's token at one department, and the pairs that were shown there before."""
+
+    case: CaseTerms
+    place: int
+    jti: bytes
+    token: bytes = field(repr=False)
+    presented: frozenset[Pair] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One question to be put, by its number in the books."""
+
+    ask_id: int
+    subject: Subject
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A signed request, as it is sent."""
+
+    qid: bytes
+    data: bytes = field(repr=False)
+    items: int
+    issued: int
+    expires: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A verified answer: one ``Answer`` a question, in order."""
+
+    answers: tuple[Answer, ...]
+    shown: tuple[bool, ...]
+
+    @property
+    def refused(self) -> int:
+        """Count the refusals."""
+        return sum(one.outcome is Outcome.REFUSED for one in self.answers)
+
+
+def case_reference(case: CaseTerms, department: str) -> bytes:
+    """Commit to case, commission and operator; the salt, so the whole, differs per department.
+
+    Opened to an auditor by giving ``department_salt``, which tells nothing about another one's.
+    """
+    salt = department_salt(case, department)
+    words = [case.case_id, case.commission, case.operator]
+    return hashlib.sha256(salt + dumps(words)).digest()
+
+
+def department_salt(case: CaseTerms, department: str) -> bytes:
+    """Derive the salt of a case's reference at one department."""
+    return hmac.digest(case.salt, department.encode(), "sha256")
+
+
+def parts(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+    """Cut questions into requests that fit a message; a case stays whole where it can."""
+    part: list[Wanted] = []
+    size = 0
+    for _, same_case in groupby(wanted, key=lambda one: one.subject.case.case_id):
+        questions = list(same_case)
+        subjects = {one.subject.place: one.subject for one in questions}
+        cost = sum(len(subject.token) for subject in subjects.values())
+        full = len(part) + len(questions) > limits.ITEMS or size + cost > REQUEST_BYTES
+        if part and (full or part[0].subject.case.purpose != questions[0].subject.case.purpose):
+            yield part
+            part, size = [], 0
+        part, size = part + questions, size + cost
+        while len(part) > limits.ITEMS:
+            yield part[: limits.ITEMS]
+            part = part[limits.ITEMS :]
+    if part:
+        yield part
+
+
+def compose(
+    asker: Asker, department: str, wanted: Sequence[Wanted], now: int, random: Random
+) -> Request:
+    """Sign one request; a token shown before is named by its id, another is presented.
+
+    Raises:
+        Refused: CONSENT_NOT_GRANTED when a token does not hold a question.
+    """
+    names, presentations = _presentations(wanted)
+    references: dict[str, bytes] = {}
+    items = []
+    for one in wanted:
+        case = one.subject.case
+        if case.case_id not in references:
+            references[case.case_id] = case_reference(case, department)
+        shown = names.get((case.case_id, one.subject.place))
+        items.append(
+            codec.encode_question(
+                Question(
+                    predicate=one.pair[0],
+                    parameter=one.pair[1],
+                    presentation=shown or b"",
+                    jti=b"" if shown else one.subject.jti,
+                    case_ref=references[case.case_id],
+                )
+            )
+        )
+    header = Header(
+        method=ASK,
+        sender=asker.party,
+        audience=department,
+        qid=random(limits.QID_BYTES),
+        issued=now,
+        expires=now + limits.REQUEST_LIFE,
+        n=len(items),
+        root=signed.UNSET_ROOT,
+        purpose=wanted[0].subject.case.purpose.value,
+        policy_version=asker.policy_version,
+    )
+    batch = signed.sign(signed.prepare(header, items, random), asker.key, presentations)
+    return Request(
+        qid=header.qid,
+        data=codec.encode_batch(batch),
+        items=len(items),
+        issued=header.issued,
+        expires=header.expires,
+    )
+
+
+def read_reply(request: bytes, reply: bytes, keys: Mapping[str, VerifyKey]) -> Reply:
+    """Verify an answer against the request it must answer.
+
+    Raises:
+        PeerFault: OVERSIZE, MALFORMED, BAD_SIGNATURE, ITEMS_DO_NOT_MATCH or WRONG_ANSWER.
+    """
+    sent = codec.decode_batch(request)
+    header = signed.claimed_header(sent)
+    opened = signed.open_answer(codec.decode_batch(reply), header, keys)
+    answers = tuple(codec.decode_answer(item) for item in opened.items)
+    if len(answers) != header.n:
+        raise PeerFault("WRONG_ANSWER", sender=header.audience)
+    shown = tuple(bool(codec.decode_question(item.item).presentation) for item in sent.items)
+    return Reply(answers=answers, shown=shown)
+
+
+def _presentations(
+    wanted: Sequence[Wanted],
+) -> tuple[dict[tuple[str, int], bytes], tuple[bytes, ...]]:
+    """Disclose, for everybody whose questions were not all shown before, what is asked now."""
+    pairs: dict[tuple[str, int], list[Pair]] = {}
+    subjects: dict[tuple[str, int], Subject] = {}
+    for one in wanted:
+        key = one.subject.case.case_id, one.subject.place
+        pairs.setdefault(key, []).append(one.pair)
+        subjects[key] = one.subject
+    names: dict[tuple[str, int], bytes] = {}
+    shown: list[bytes] = []
+    for key, subject in subjects.items():
+        if not subject.presented.issuperset(pairs[key]):
+            presentation = sd_jwt.disclose(subject.token, pairs[key])
+            names[key] = hashlib.sha256(presentation).digest()
+            shown.append(presentation)
+    return names, tuple(shown)

@@ -1,0 +1,40 @@
+"""The way to the departments: a port, and the one that goes over mutual TLS.
+
+Knows who is where by the manifest. Does not know what a request says, and never tries twice.
+"""
+
+from typing import Protocol
+
+from federation.exchange import ASK
+from federation.manifest import Manifest, PartyRole
+from federation.wire.channel import Peers
+
+
+class Transport(Protocol):
+    """Whatever carries a signed request to a department and its answer back."""
+
+    def call(self, department: str, request: bytes) -> bytes:
+        """Ask once.
+
+        Raises:
+            Refused, PeerFault, Unavailable: what the department said, or that it said nothing.
+        """
+        ...
+
+
+class WireTransport:
+    """Calls over the federation's channels; ``timeout`` in seconds a call."""
+
+    def __init__(self, manifest: Manifest, peers: Peers, timeout: float) -> None:
+        self._manifest = manifest
+        self._peers = peers
+        self._timeout = timeout
+
+    def call(self, department: str, request: bytes) -> bytes:
+        """Ask once.
+
+        Raises:
+            Refused, PeerFault, Unavailable: as ``Peers.call``.
+        """
+        node = self._manifest.party(department, PartyRole.NODE)
+        return self._peers.call(node, ASK, request, timeout=self._timeout)

@@ -1,0 +1,30 @@
+"""The one command line that composes the roles.
+
+Knows which role hangs under which word. Does not know what any command does.
+"""
+
+import typer
+
+from coordinator import cli as coordinator_cli
+from department_node import cli as node_cli
+from hedui import federation_cli, lookup_cli
+from hedui.demo import cli as demo_cli
+from registrar import cli as registrar_cli
+
+app = typer.Typer(
+    name="hedui",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="核对 hedui: verify a household's economic status without moving anybody's records",
+)
+app.add_typer(federation_cli.app, name="federation")
+app.add_typer(registrar_cli.app, name="registrar")
+app.add_typer(node_cli.app, name="node")
+app.add_typer(coordinator_cli.app, name="case")
+app.registered_commands += lookup_cli.app.registered_commands
+app.registered_commands += demo_cli.app.registered_commands
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,113 @@
+"""``hedui federation``: found a federation and look at its signed documents.
+
+Knows the plan file. What is made stands in ``federation.founding``.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crypto.keys import SealCost
+from federation import founding, root
+from federation import manifest as manifests
+from federation.clock import SystemClock, business_time
+from federation.errors import BadInput
+from federation.founding import FederationPlan, PartyPlan
+from federation.manifest import PartyRole
+from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
+
+app = typer.Typer(no_args_is_help=True, help="联合体 found a federation, show who takes part")
+
+_PARTY_KEYS = {"id", "role", "kind", "zh", "en", "endpoint", "settings"}
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="an empty folder 空目录")],
+    plan: Annotated[Path, typer.Option(help="federation.toml: the parties 参与方")],
+    policy: Annotated[Path, typer.Option(help="policy.toml to be signed 待签政策")],
+    lang: LangOption = None,
+    json: JsonOption = False,
+) -> None:
+    """创建根密钥、证书机构和全部参与方 Make root keys, CA and every party's folder."""
+    at = terminal(lang, json)
+    with reporting(at):
+        planned = read_plan(plan, policy)
+        made = founding.found(
+            folder, planned, lambda party: at.say(f"✓ {party}", f"✓ {party}")
+        )
+        at.emit({"federation": made.federation, "parties": list(made.parties)})
+        at.say(
+            f"联合体 {made.federation}:{len(made.parties)} 方,根密钥 {planned.root_keys} 把,"
+            f"须 {planned.threshold} 把共同签名。\n请把 root/ 移到离线介质,由不同单位分别保管;"
+            "把各方目录交给各方,并更换 passphrase。",
+            f"federation {made.federation}: {len(made.parties)} parties, {planned.root_keys} root"
+            f" keys of which {planned.threshold} must sign.\nMove root/ to offline media held by"
+            " different bodies; hand each party its folder and have it change the passphrase.",
+        )
+
+
+@app.command()
+def show(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+    """核验并列出成员名单 Verify a party's manifest and list who takes part."""
+    at = terminal(lang, json)
+    with reporting(at):
+        try:
+            pinned = root.read((folder / "root.json").read_bytes())
+            document = (folder / "manifest.json").read_bytes()
+        except OSError as e:
+            raise BadInput("FILE_MISSING", file="manifest.json", folder=folder.name) from e
+        found = manifests.read(document, pinned, now=SystemClock().now())
+        until = business_time(found.expires).date().isoformat()
+        at.say(
+            f"{found.federation} 第 {found.version} 版,有效至 {until},根签名有效",
+            f"{found.federation} version {found.version}, valid to {until}, root signatures hold",
+        )
+        for entry in found.parties.values():
+            at.emit({"id": entry.id, "role": entry.role.value, "endpoint": entry.endpoint})
+            text = f"  {entry.id:<22}{entry.role.value:<13}{entry.endpoint:<24}{entry.name(at.lang)}"
+            at.say(text, text)
+
+
+def read_plan(path: Path, policy: Path) -> FederationPlan:
+    """Read ``federation.toml`` and the policy that goes with it.
+
+    Raises:
+        BadInput: PLAN_INVALID.
+    """
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+        text = policy.read_bytes()
+        parties = [_party(row) for row in raw["party"]]
+        return FederationPlan(
+            federation=str(raw["federation"]),
+            parties=parties,
+            policy=text,
+            now=SystemClock().now(),
+            days=int(raw.get("days", 366)),
+            demonstration=bool(raw.get("demonstration", False)),
+            root_keys=int(raw.get("root_keys", 3)),
+            threshold=int(raw.get("threshold", 2)),
+            cost=SealCost.INTERACTIVE,
+        )
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise BadInput("PLAN_INVALID", why=str(e)) from e
+    except (KeyError, TypeError, ValueError) as e:
+        raise BadInput("PLAN_INVALID", why=f"{type(e).__name__} {e}") from e
+
+
+def _party(row: dict[str, Any]) -> PartyPlan:
+    unknown = row.keys() - _PARTY_KEYS
+    if unknown:
+        raise ValueError(f"unknown key {min(unknown)}")
+    return PartyPlan(
+        id=str(row["id"]),
+        role=PartyRole(row["role"]),
+        kind=str(row.get("kind", "")),
+        zh=str(row["zh"]),
+        en=str(row["en"]),
+        endpoint=str(row["endpoint"]),
+        settings=str(row.get("settings", "")),
+    )

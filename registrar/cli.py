@@ -1,0 +1,135 @@
+"""The registrar's part of the command line: serve, and look after consents on its own machine.
+
+Knows what an operator may see: numbers, states and counts, never a person. Does not know the wire.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Final
+
+import typer
+
+from federation import party as installation
+from federation.clock import SystemClock
+from federation.consenting import ConsentState
+from federation.errors import BadInput, Refused
+from federation.limits import STATUS_ENTRIES
+from federation.manifest import PartyRole
+from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
+from registrar import server
+from registrar.consents import Consent
+from registrar.store import FILE, Store
+
+app = typer.Typer(help="Registrar 登记方: consents, tokens, pseudonyms.", no_args_is_help=True)
+consent_app = typer.Typer(help="one consent 单份同意书", no_args_is_help=True)
+app.add_typer(consent_app, name="consent")
+
+_STATES: Final = {
+    "COMPLETE": ("有效", "complete"),
+    "SIGNATURE_MISSING": ("缺签字", "signature missing"),
+    "REVOKED": ("已撤回", "revoked"),
+}
+
+
+@app.command()
+def serve(folder: FolderOption = Path(), lang: LangOption = None) -> None:
+    """Answer until told to stop. 运行登记方,直到收到停止信号。"""
+    at = terminal(lang)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with reporting(at):
+        clock = SystemClock()
+        party = installation.load(folder, PartyRole.REGISTRAR, clock.now())
+        running = server.build(party, clock)
+        running.start()
+        at.say(f"登记方已就绪:{party.listen}", f"registrar ready on {party.listen}")
+        stop.wait()
+        running.stop()
+
+
+@app.command()
+def consents(
+    folder: FolderOption = Path(), as_json: JsonOption = False, lang: LangOption = None
+) -> None:
+    """List all consents and whether their signatures are there. 列出同意书及签字情况。"""
+    at = terminal(lang, as_json)
+    with reporting(at), _open(folder) as store, store.read() as view:
+        found = [view.by_number(number) for number in view.numbers()]
+    rows = [_row(consent) for consent in found if consent]
+    at.emit(rows)
+    for row in rows:
+        number, state = row["consent"], at.pick(*_STATES[str(row["state"])])
+        persons, grants, missing = row["persons"], row["grants"], row["missing"]
+        at.say(
+            f"{number}  {state}  人数 {persons}  许可 {grants}  缺签字 {missing}",
+            f"{number}  {state}  persons {persons}  grants {grants}  missing {missing}",
+        )
+
+
+@consent_app.command()
+def revoke(
+    number: Annotated[str, typer.Argument(help="the consent's number 同意书编号")],
+    folder: FolderOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """End a consent and all its tokens for good. 撤回同意书,其全部令牌随即失效,不可恢复。"""
+    at = terminal(lang, as_json)
+    with reporting(at), _open(folder) as store, store.write() as tx:
+        if tx.by_number(number) is None:
+            raise Refused("CONSENT_UNKNOWN")
+        tx.revoke(number, SystemClock().now())
+    at.emit({"consent": number, "state": ConsentState.REVOKED.name})
+    at.say(f"{number} 已撤回", f"{number} revoked")
+
+
+@app.command()
+def status(
+    department: Annotated[str, typer.Argument(help="the department's id 部门代号")],
+    folder: FolderOption = Path(),
+    as_json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Count the entries of a department's status list. 查看某部门状态列表的用量。"""
+    at = terminal(lang, as_json)
+    with reporting(at), _open(folder) as store, store.read() as view:
+        used, ended = view.used_indices(department), view.ended(department)
+    at.emit({"department": department, "used": used, "ended": ended, "entries": STATUS_ENTRIES})
+    at.say(
+        f"{department}:已用 {used}/{STATUS_ENTRIES},已失效 {ended}",
+        f"{department}: {used} of {STATUS_ENTRIES} used, {ended} ended",
+    )
+
+
+@contextmanager
+def _open(folder: Path) -> Iterator[Store]:
+    """Open the state without the keys: who looks after the machine needs no passphrase to count.
+
+    Raises:
+        BadInput: FILE_MISSING or SETTINGS_INVALID.
+    """
+    settings = installation.read_settings(folder)
+    path = folder / str(settings.get("data", "data")) / FILE
+    if not path.exists():
+        raise BadInput("FILE_MISSING", file=FILE, folder=folder.name)
+    store = Store(path)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _row(consent: Consent) -> dict[str, object]:
+    return {
+        "consent": consent.consent_no,
+        "state": consent.state.name,
+        "coordinator": consent.coordinator,
+        "purpose": consent.form.purpose.name,
+        "persons": len(consent.form.persons),
+        "grants": len(consent.form.grants),
+        "missing": len(consent.missing),
+    }

@@ -1,0 +1,63 @@
+"""Wires the registrar together: the only place that knows all of its rooms.
+
+Does not know how it is started or told to stop.
+"""
+
+from dataclasses import dataclass, field
+from typing import IO
+
+from federation import founding
+from federation import party as installation
+from federation.clock import Clock, epoch_of
+from federation.party import Party
+from federation.wire import server as wire
+from registrar.desk import Desk
+from registrar.pseudonyms import Pseudonyms
+from registrar.rpc import RegistrarRpc
+from registrar.status import StatusPublisher
+from registrar.store import FILE, Store
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrarServer:
+    """A wired registrar; it alone holds its data folder until it is stopped."""
+
+    _server: wire.Server = field(repr=False)
+    _store: Store = field(repr=False)
+    _lock: IO[bytes] = field(repr=False)
+
+    @property
+    def port(self) -> int:
+        """The bound port."""
+        return self._server.port
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._server.start()
+
+    def stop(self, grace: float = 2.0) -> None:
+        """Finish what is running within ``grace`` seconds, then let the data folder go."""
+        self._server.stop(grace)
+        self._store.close()
+        self._lock.close()
+
+
+def build(party: Party, clock: Clock) -> RegistrarServer:
+    """Open the registrar's state and keys and bind its address.
+
+    Raises:
+        BadInput: DATA_FOLDER_IN_USE or LISTEN_FAILED.
+        Unavailable: LOG_UNAVAILABLE, or EPOCH_KEY_MISSING for the present year.
+    """
+    lock = installation.lock(party.data)
+    store = Store(party.data / FILE)
+    keys = Pseudonyms(lambda epoch: _seed(party, epoch), party.manifest.pseudonym_keys)
+    keys.open(epoch_of(clock.now()))
+    lists = StatusPublisher(party.id, party.key, clock, ended=store.ended, states=store.states)
+    rpc = RegistrarRpc(party, clock, Desk(party, store, keys, clock), lists)
+    server = wire.build(party.manifest, party.tls, party.listen, rpc.service(), party.tap)
+    return RegistrarServer(server, store, lock)
+
+
+def _seed(party: Party, epoch: int) -> bytes:
+    return party.secret(f"pseudonym-{epoch}.key", f"{founding.PSEUDONYM_SEED}/{epoch}")

@@ -1,0 +1,286 @@
+"""Reading a department's records: nothing but SELECT, within a budget, from many threads."""
+
+import sqlite3
+import threading
+import timeit
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from department_node.records import ReadLimits, RecordSource, SqliteRecords
+from federation.errors import BadInput, HeduiError, Unavailable
+
+OWNS = 'SELECT "车数" FROM "机动车" WHERE "身份证" = :key'
+PEOPLE = 2_000
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A record database with a table, a view, an import's log and people numbered from 0."""
+    path = tmp_path / "记录?#.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE "机动车" ("身份证" TEXT, "车数" INTEGER, note BLOB);
+            CREATE INDEX by_id ON "机动车" ("身份证");
+            CREATE TABLE extract (as_of TEXT);
+            CREATE TABLE import_log (import_id INTEGER PRIMARY KEY, as_of TEXT);
+            CREATE VIEW owners AS SELECT "身份证" AS id FROM "机动车";
+            """
+        )
+        rows = ((str(person), person % 3) for person in range(PEOPLE))
+        connection.executemany('INSERT INTO "机动车" VALUES (?, ?, NULL)', rows)
+        connection.commit()
+    return path
+
+
+@pytest.fixture
+def records(database: Path) -> Iterator[SqliteRecords]:
+    with SqliteRecords(database, ReadLimits(steps=200_000)) as source:
+        yield source
+
+
+def refusal(records: RecordSource, sql: str) -> HeduiError:
+    with pytest.raises(HeduiError) as caught:
+        records.check(sql)
+    return caught.value
+
+
+def test_a_value_a_null_and_nothing(records: SqliteRecords) -> None:
+    assert records.scalar(OWNS, {"key": "2"}) == 2
+    assert records.scalar(OWNS, {"key": "nobody"}) is None
+    assert records.scalar('SELECT note FROM "机动车" WHERE "身份证" = :key', {"key": "2"}) is None
+    assert records.scalar("SELECT max(as_of) FROM extract", {}) is None
+
+
+def test_parameters_that_are_not_asked_for_are_ignored(records: SqliteRecords) -> None:
+    assert records.scalar(OWNS, {"key": "1", "today": "2026-01-01", "size": 3}) == 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'SELECT "车数", "身份证" FROM "机动车" LIMIT 1',
+        'SELECT "车数" FROM "机动车"',
+        "SELECT :other",
+    ],
+)
+def test_more_than_one_value_or_an_unknown_name(records: SqliteRecords, sql: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        records.scalar(sql, {"key": "1"})
+    assert caught.value.code == "CATALOGUE_SQL"
+
+
+def test_rows_stream(records: SqliteRecords) -> None:
+    rows = records.rows('SELECT "身份证" AS id, NULL AS name FROM "机动车" ORDER BY rowid')
+    assert next(rows) == ("0", None)
+    assert sum(1 for _ in rows) == PEOPLE - 1
+
+
+def test_rows_report_a_bad_statement(records: SqliteRecords) -> None:
+    with pytest.raises(BadInput) as caught:
+        next(records.rows("DELETE FROM extract"))
+    assert caught.value.code == "CATALOGUE_WRITES"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO extract VALUES ('2026-01-01')",
+        "UPDATE extract SET as_of = ''",
+        'DELETE FROM "机动车"',
+        "DROP TABLE extract",
+        "CREATE TABLE t (a)",
+        "CREATE TEMP TABLE t AS SELECT 1",
+        "ALTER TABLE extract RENAME TO e",
+        "PRAGMA query_only = 0",
+        "SELECT * FROM pragma_table_info('extract')",
+        "ATTACH 'x.sqlite' AS x",
+        "VACUUM",
+        "VACUUM INTO 'copy.sqlite'",
+        "BEGIN",
+        "ANALYZE",
+        "WITH gone AS (SELECT 1) DELETE FROM extract",
+    ],
+)
+def test_nothing_but_select(records: SqliteRecords, database: Path, sql: str) -> None:
+    before = database.read_bytes()
+    assert refusal(records, sql).code == "CATALOGUE_WRITES"
+    with pytest.raises(HeduiError):
+        list(records.rows(sql))
+    with pytest.raises(HeduiError):
+        records.scalar(sql, {})
+    assert database.read_bytes() == before
+    assert sorted(path.name for path in database.parent.iterdir()) == [database.name]
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "details"),
+    [
+        ("SELECT a FROM fehlt", "CATALOGUE_TABLE_MISSING", {"table": "fehlt"}),
+        ("SELECT name FROM sqlite_master", "CATALOGUE_TABLE_MISSING", {"table": "sqlite_master"}),
+        ('SELECT fehlt FROM "机动车"', "CATALOGUE_COLUMN_MISSING", {"column": "fehlt"}),
+        # SQLite itself would take this one for the text '身份正'.
+        ('SELECT 1 FROM "机动车" WHERE "身份正" = :key', "CATALOGUE_COLUMN_MISSING", {}),
+        ("SELECT random()", "CATALOGUE_FUNCTION", {"function": "random"}),
+        ("SELECT load_extension('x')", "CATALOGUE_FUNCTION", {"function": "load_extension"}),
+        ("SELECT current_date", "CATALOGUE_FUNCTION", {"function": "current_date"}),
+        ("SELECT nowhere(1)", "CATALOGUE_SQL", {}),
+        ("SELEC 1", "CATALOGUE_SQL", {}),
+        ("", "CATALOGUE_SQL", {}),
+        (" ; ", "CATALOGUE_SQL", {}),
+        ("SELECT 1; SELECT 2", "CATALOGUE_SQL", {}),
+        ("EXPLAIN SELECT 1", "CATALOGUE_SQL", {}),
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+            "CATALOGUE_SQL",
+            {"reason": "recursive query"},
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(
+    records: SqliteRecords, sql: str, code: str, details: dict[str, str]
+) -> None:
+    found = refusal(records, sql)
+    assert isinstance(found, BadInput)
+    assert found.code == code
+    assert details.items() <= found.details.items()
+
+
+def test_what_exists_is_named(records: SqliteRecords) -> None:
+    missing_table = refusal(records, "SELECT a FROM fehlt")
+    assert missing_table.details["exist"] == "extract, 机动车"
+    missing_column = refusal(records, 'SELECT fehlt FROM "机动车"')
+    assert missing_column.details["exist"] == "机动车.身份证, 机动车.车数, 机动车.note"
+
+
+def test_a_column_that_goes_away_is_not_taken_for_a_text(
+    records: SqliteRecords, database: Path
+) -> None:
+    assert records.scalar(OWNS, {"key": "1"}) == 1
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(
+            'DROP VIEW owners; DROP TABLE "机动车"; CREATE TABLE "机动车" ("车数" INTEGER);'
+        )
+    with pytest.raises(BadInput) as caught:
+        records.scalar(OWNS, {"key": "1"})
+    assert caught.value.code == "CATALOGUE_COLUMN_MISSING"
+
+
+def test_columns(records: SqliteRecords) -> None:
+    assert records.all_columns() == [
+        ("extract", "as_of"),
+        ("机动车", "身份证"),
+        ("机动车", "车数"),
+        ("机动车", "note"),
+    ]
+    assert records.columns_read(OWNS) == [("机动车", "身份证"), ("机动车", "车数")]
+    assert records.columns_read("SELECT id FROM owners") == [("机动车", "身份证")]
+    assert records.columns_read('SELECT count(*) FROM "机动车"') == [("机动车", "")]
+    assert records.columns_read("SELECT max(as_of) FROM import_log") == [("import_log", "as_of")]
+
+
+def test_inspection_names_bindings_and_columns(records: SqliteRecords) -> None:
+    found = records.inspect('SELECT "身份证" AS id, NULL AS name FROM "机动车" WHERE :size > 1')
+    assert found.bindings == {"size"}
+    assert found.columns == ("id", "name")
+
+
+def test_a_query_that_never_ends_is_stopped(records: SqliteRecords) -> None:
+    endless = 'SELECT count(*) FROM "机动车" a, "机动车" b WHERE a."车数" + b."车数" < 9'
+    with pytest.raises(Unavailable) as caught:
+        records.scalar(endless, {})
+    assert caught.value.code == "SOURCE_TIMEOUT"
+    assert records.scalar(OWNS, {"key": "1"}) == 1
+
+
+def test_the_budget_is_a_querys_not_a_connections(records: SqliteRecords) -> None:
+    counting = 'SELECT count(*) FROM "机动车" WHERE "车数" = :size'
+    for _ in range(100):
+        assert records.scalar(counting, {"size": 0}) == 667
+
+
+def test_a_stream_is_stopped_only_between_its_rows(database: Path) -> None:
+    limits = ReadLimits(steps=1_000, scan_steps=20_000)
+    with SqliteRecords(database, limits) as records:
+        rows = records.rows('SELECT a.rowid FROM "机动车" a, "机动车" b')
+        assert sum(1 for _, _ in zip(rows, range(100_000), strict=False)) == 100_000
+        with pytest.raises(Unavailable) as caught:
+            list(records.rows('SELECT max(a.rowid + b.rowid) FROM "机动车" a, "机动车" b'))
+    assert caught.value.code == "SOURCE_TIMEOUT"
+
+
+def test_values_cannot_grow_without_bound(records: SqliteRecords) -> None:
+    with pytest.raises(BadInput) as caught:
+        records.scalar("SELECT replace(hex(:key), '3', hex(:key)) || :key", {"key": "3" * 100_000})
+    assert caught.value.code == "CATALOGUE_SQL"
+
+
+def test_many_threads(records: SqliteRecords) -> None:
+    barrier = threading.Barrier(4)
+
+    def ask(person: int) -> object:
+        if person < 4:
+            barrier.wait(10)  # so that four threads do take part
+        return records.scalar(OWNS, {"key": str(person)})
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, range(PEOPLE))) == [person % 3 for person in range(PEOPLE)]
+
+
+def test_asking_costs_next_to_nothing(records: SqliteRecords, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as raw:
+        bare = min(timeit.repeat(lambda: raw.execute(OWNS, {"key": "7"}).fetchone(), number=1_000))
+    asked = min(timeit.repeat(lambda: records.scalar(OWNS, {"key": "7"}), number=1_000))
+    assert (asked - bare) * 1_000 < 15  # microseconds a question
+
+
+def test_a_database_in_memory() -> None:
+    uri = "file:records-in-memory?mode=memory&cache=shared"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        connection.executescript("CREATE TABLE t (a); INSERT INTO t VALUES (5);")
+        with SqliteRecords(uri) as records:
+            assert records.scalar("SELECT a FROM t", {}) == 5
+            assert refusal(records, "DELETE FROM t").code == "CATALOGUE_WRITES"
+
+
+def test_a_closed_source_opens_again(records: SqliteRecords) -> None:
+    records.close()
+    assert records.scalar(OWNS, {"key": "1"}) == 1
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"no database at all", b"SQLite format 3\0" + b"\1" * 99]
+)
+def test_an_unreadable_database(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "x.sqlite"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(Unavailable) as caught:
+        SqliteRecords(path)
+    assert caught.value.code == "SOURCE_UNREADABLE"
+    assert path.exists() == (content is not None)
+
+
+def test_a_broken_text_is_not_quoted(records: SqliteRecords, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("INSERT INTO extract VALUES (CAST(x'373930333031ff' AS TEXT))")
+        connection.commit()
+    with pytest.raises(Unavailable) as caught:
+        records.scalar("SELECT as_of FROM extract", {})
+    assert caught.value.code == "SOURCE_UNREADABLE"
+    assert "790301" not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_a_writer_that_holds_the_database(database: Path) -> None:
+    limits = ReadLimits(busy_seconds=0.05)
+    with SqliteRecords(database, limits) as records, closing(sqlite3.connect(database)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Unavailable) as caught:
+            records.scalar(OWNS, {"key": "1"})
+        writer.rollback()
+        assert caught.value.code == "SOURCE_BUSY"
+        assert records.scalar(OWNS, {"key": "1"}) == 1

@@ -1,0 +1,24 @@
+"""Write ``requirements.lock``: every package with its hashes, no addresses, for any platform.
+
+Knows uv. Does not install anything.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COMMAND = (
+    "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
+    " --all-extras --quiet"
+    " pyproject.toml -o requirements.lock"
+)
+
+
+def main() -> None:
+    """Run uv and end with its exit code."""
+    sys.exit(subprocess.run([sys.executable, "-m", *COMMAND.split()], cwd=ROOT, check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
