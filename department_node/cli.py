@@ -150,54 +150,67 @@ def _show_answering(at: Terminal, one: catalogues.Answering, records: SqliteReco
 def enrol(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
     """登记名册(可中断,可续) Enrol the roll blindly; may be stopped and run again."""
     at = terminal(lang, json)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with reporting(at), Node(folder) as node:
-        run = node.enrolment()
-        with Progress(*columns, transient=True, disable=json) as bar:
-            task = bar.add_task(at.pick("登记名册", "enrolling"), total=None)
+        _enrol(node, at)
 
-            def progress(tally: Tally) -> None:
-                done = tally.known + tally.enrolled + sum(tally.rejected.values())
-                bar.update(task, completed=done, total=tally.total)
 
-            tally = run.run(progress)
-        node.finish_enrolment()
-        at.emit(
-            {
-                "party": node.party.id,
-                "roll": tally.total,
-                "known": tally.known,
-                "enrolled": tally.enrolled,
-                "resumed": tally.resumed,
-                "rejected": tally.rejected,
-            }
-        )
-        at.say(
-            f"名册 {tally.total:,} 人:新登记 {tally.enrolled:,},已登记 {tally.known:,},"
-            f"拒收 {sum(tally.rejected.values()):,}",
-            f"roll of {tally.total:,}: {tally.enrolled:,} enrolled now, {tally.known:,} before,"
-            f" {sum(tally.rejected.values()):,} rejected",
-        )
+def _enrol(node: Node, at: Terminal) -> None:
+    run = node.enrolment()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, transient=True, disable=at.json) as bar:
+        task = bar.add_task(at.pick("登记名册", "enrolling"), total=None)
+
+        def progress(tally: Tally) -> None:
+            done = tally.known + tally.enrolled + sum(tally.rejected.values())
+            bar.update(task, completed=done, total=tally.total)
+
+        tally = run.run(progress)
+    node.finish_enrolment()
+    rejected = sum(tally.rejected.values())
+    at.emit(
+        {
+            "party": node.party.id,
+            "roll": tally.total,
+            "known": tally.known,
+            "enrolled": tally.enrolled,
+            "resumed": tally.resumed,
+            "rejected": tally.rejected,
+        }
+    )
+    at.say(
+        f"名册 {tally.total:,} 人:新登记 {tally.enrolled:,},已登记 {tally.known:,},拒收 {rejected:,}",
+        f"roll of {tally.total:,}: {tally.enrolled:,} enrolled now, {tally.known:,} before,"
+        f" {rejected:,} rejected",
+    )
 
 
 @app.command()
-def serve(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def serve(
+    folder: FolderOption,
+    plan: Annotated[Path | None, typer.Option(help="first import these files 先导入")] = None,
+    enrol_first: Annotated[bool, typer.Option("--enrol", help="first enrol 先登记名册")] = False,
+    lang: LangOption = None,
+    json: JsonOption = False,
+) -> None:
     """运行节点直至停止 Answer until stopped (SIGTERM, Ctrl-C)."""
     at = terminal(lang, json)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with reporting(at), Node(folder) as node:
-        running = RunningNode(node)
-        running.start()
-        at.emit({"party": node.party.id, "port": running.port})
-        at.say(
-            f"{node.party.id} 正在 {node.party.listen} 应答",
-            f"{node.party.id} answers on {node.party.listen}",
-        )
-        stop.wait()
-        running.stop()
+    with reporting(at):
+        for entry in read(plan) if plan else []:
+            import_table(entry.file, folder / RECORDS, entry.spec)
+        with Node(folder) as node:
+            if enrol_first:
+                _enrol(node, at)
+            running = RunningNode(node)
+            running.start()
+            at.emit({"party": node.party.id, "port": running.port})
+            address = node.party.listen
+            at.say(f"{node.party.id} 正在 {address} 应答", f"{node.party.id} answers on {address}")
+            stop.wait()
+            running.stop()
 
 
 @app.command()

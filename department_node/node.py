@@ -15,7 +15,7 @@ from department_node import catalogue, enrolment
 from department_node.answer import Answerer, Facts, Sources
 from department_node.catalogue import NodeCatalogue
 from department_node.records import RecordSource, SqliteRecords
-from department_node.status_keeper import REFRESH, StatusKeeper
+from department_node.status_keeper import FIRST, REFRESH, StatusKeeper
 from department_node.store import Ledger, Store
 from federation import catalogue as predicates
 from federation import party as parties
@@ -151,6 +151,7 @@ class RunningNode:
 
     def start(self) -> None:
         """Begin to fetch status lists and to answer."""
+        self._node.status.wait_first(FIRST)
         self._node.status.start(self._node.settings.status_refresh, self._count)
         self._server.start()
 

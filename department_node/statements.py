@@ -147,7 +147,9 @@ def fault(error: Exception, guard: Guard) -> HeduiError:
     if missing is None:
         return BadInput("CATALOGUE_SQL", reason=reason)
     kind, name = missing.groups()
-    return BadInput(f"CATALOGUE_{kind.upper()}_MISSING", **{kind: name})
+    if kind == "table":
+        return BadInput("CATALOGUE_TABLE_MISSING", table=name)
+    return BadInput("CATALOGUE_COLUMN_MISSING", column=name)
 
 
 def _denial(action: int, first: str, second: str) -> HeduiError:

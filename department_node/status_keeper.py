@@ -4,6 +4,7 @@ Knows the list's file and the schedule. Does not decide what a stale list means:
 """
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 FILE: Final = "status.jwt"
 REFRESH: Final = 30.0
 """Seconds between two fetches."""
+FIRST: Final = 10.0
+"""Longest wait for a first list before answering begins, seconds."""
+FIRST_RETRY: Final = 0.3
+"""Seconds between two tries of the first fetch."""
 RETRY: Final = 2.0
 """Seconds before a failed fetch is tried again."""
 
@@ -51,6 +56,18 @@ class StatusKeeper:
         if self.current is not before:
             keyfile.write_private(self._path, jwt)
 
+    def wait_first(self, seconds: float) -> None:
+        """Give the first fetch some time; without a list the gate refuses everything anyway."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                self.refresh()
+            except HeduiError as error:
+                log.warning("status list not fetched: %s", error.code)
+                self._stop.wait(FIRST_RETRY)
+            else:
+                return
+
     def start(self, every: float = REFRESH, tick: Callable[[], None] = lambda: None) -> None:
         """Fetch on a schedule in the background; ``tick`` runs after each round."""
         self._thread = Thread(target=self._run, args=(every, tick), name="status", daemon=True)
@@ -69,7 +86,7 @@ class StatusKeeper:
             self.current = fresh
 
     def _run(self, every: float, tick: Callable[[], None]) -> None:
-        wait = 0.0
+        wait = every
         while not self._stop.wait(wait):
             try:
                 self.refresh()

@@ -62,6 +62,11 @@ _SHARES = (
     .where(ask.c.case_id.in_(bindparam("ids", expanding=True)))
     .group_by(question.c.batch_id)
 )
+_COUNTS = (
+    select(ask.c.case_id, func.count(), func.count(ask.c.answered_by))
+    .where(ask.c.case_id.in_(bindparam("ids", expanding=True)))
+    .group_by(ask.c.case_id)
+)
 _BATCH = select(question_batch).where(question_batch.c.batch_id == bindparam("of"))
 
 
@@ -81,6 +86,15 @@ class Record:
                     found[row.case_id].append(_told_of(row, trouble.get(row.ask_id, "")))
         return found
 
+    def counts(self, case_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Count questions and answered questions of each case."""
+        with self._database.reading() as connection:
+            return {
+                case_id: (asked, answered)
+                for ids in chunks(case_ids)
+                for case_id, asked, answered in connection.execute(_COUNTS, {"ids": ids})
+            }
+
     def exchanges(self, case_ids: Sequence[str]) -> Iterator[Exchange]:
         """Read every request that carried a question of these cases, with what came back."""
         shares: Counter[int] = Counter()
@@ -97,7 +111,6 @@ class Record:
                     items=row.items,
                     mine=mine,
                 )
-
 
 
 def _told_of(row: Row[Any], code: str) -> Told:
@@ -127,5 +140,3 @@ def _answer(row: Row[Any]) -> Answer:
         policy_version=row.policy_version,
         use_no=row.use_no,
     )
-
-

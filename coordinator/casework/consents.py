@@ -78,6 +78,16 @@ def after(
     )
 
 
+def ready(filed: FiledConsent) -> FiledConsent:
+    """Say that all tokens of a consent are here."""
+    return replace(filed, stage=ConsentStage.READY)
+
+
+def revoked(filed: FiledConsent) -> FiledConsent:
+    """Say that a consent has ended for good."""
+    return replace(filed, stage=ConsentStage.REVOKED)
+
+
 def tokens_of(
     filed: FiledCase, asks: Sequence[Ask], issued: IssuedTokens, issuers: Mapping[str, VerifyKey]
 ) -> list[Token]:

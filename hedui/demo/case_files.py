@@ -11,7 +11,7 @@ from datetime import date
 from hedui.demo.world import Household, Member
 
 _FIRST_COMMISSION = 17
-_OPERATORS = ("op-lin", "op-zhou", "op-he")
+_OPERATOR = "op-lin"
 
 
 def case_file(household: Household, today: date, place: int) -> str:
@@ -21,7 +21,7 @@ def case_file(household: Household, today: date, place: int) -> str:
         f"trigger = {_quoted(household.trigger)}",
         f"area = {_quoted(household.area)}",
         f"commission = {_quoted(f'{household.area}-{today.year}-{_FIRST_COMMISSION + place:04d}')}",
-        f"operator = {_quoted(_OPERATORS[place % len(_OPERATORS)])}",
+        f"operator = {_quoted(_OPERATOR)}",
     ]
     for member in household.members:
         parts += ["", *_person(household.case, member)]

@@ -46,8 +46,8 @@ def build_world(*, seed: int, today: date, standard_fen: int = STANDARD_FEN) -> 
     Raises:
         ValueError: on that day the planted children would be too young or of age.
     """
-    if not 2023 <= today.year <= 2030:
-        raise ValueError("the demonstration city lives from 2023 to 2030")
+    if not 2024 <= today.year <= 2030:
+        raise ValueError("the demonstration city lives from 2024 to 2030")
     rng = Random(seed)  # noqa: S311 (invented people, nothing secret)
     setting = Setting(Almanac(today), standard_fen)
     stories = [tell(setting) for tell in _STORIES]

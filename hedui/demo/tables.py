@@ -78,10 +78,8 @@ def _writable(character: str, encoding: str) -> str:
 
 
 def _xlsx(table: Table) -> bytes:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None  # noqa: S101 (a new workbook has a sheet)
-    sheet.title = table.name
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(table.name)
     sheet.append(table.columns)
     for row in table.rows:
         sheet.append(row)

@@ -27,7 +27,7 @@ def test_only_double_quoted_names_change(sql: str, expected: str) -> None:
     assert strict(sql) == expected
 
 
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1))
+@given(st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1))
 def test_any_name_means_the_same_column(name: str) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
     with closing(sqlite3.connect(":memory:")) as connection:
@@ -36,7 +36,7 @@ def test_any_name_means_the_same_column(name: str) -> None:
         assert connection.execute(strict(f"SELECT {quoted} FROM t")).fetchone() == (7,)
 
 
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))))
+@given(st.text(st.characters(exclude_characters="\0", codec="utf-8")))
 def test_any_text_stays_the_same_text(text: str) -> None:
     literal = "'" + text.replace("'", "''") + "'"
     with closing(sqlite3.connect(":memory:")) as connection:

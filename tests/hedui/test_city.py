@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from stdnum.iso7064 import mod_11_2
 
+from coordinator.casework import cases
 from federation import catalogue, policy
 from federation.clock import months_before
 from federation.ids import Notice, canonical_id
@@ -26,7 +27,7 @@ from hedui.demo.world import Household, Member, Person
 from tests.hedui.answering import TODAY, City, answers, build, close, read_cases, read_oracle
 
 DAYS = (
-    date(2023, 1, 1),
+    date(2024, 1, 1),
     date(2024, 2, 29),
     date(2025, 3, 1),
     date(2026, 8, 31),
@@ -169,9 +170,9 @@ def test_people_are_invented(seed: int) -> None:
         assert set(person.name) & set(SAMPLE_MARKS), "no name may be a real person's"
 
 
-@pytest.mark.parametrize("today", [date(2022, 12, 31), date(2031, 1, 1)])
+@pytest.mark.parametrize("today", [date(2023, 12, 31), date(2031, 1, 1)])
 def test_a_day_on_which_the_children_do_not_fit(today: date) -> None:
-    with pytest.raises(ValueError, match="2023 to 2030"):
+    with pytest.raises(ValueError, match="2024 to 2030"):
         build_world(seed=1, today=today)
 
 
@@ -199,9 +200,9 @@ def test_departments(city: City) -> None:
         if department.kind != "bank":
             kind = kinds[department.kind]
             assert (department.id, department.zh, department.en) == (kind.id, kind.zh, kind.en)
-    cases = {member.person.id for h in city.world.households for member in h.members}
+    asked = {member.person.id for h in city.world.households for member in h.members}
     for node in city.nodes.values():
-        assert len(node.roll.keys() - cases) >= 25, node.department.id
+        assert len(node.roll.keys() - asked) >= 25, node.department.id
 
 
 def test_raw_files_look_like_the_houses_they_come_from(city: City) -> None:
@@ -227,9 +228,9 @@ def test_imports_put_right_and_reject(city: City) -> None:
 
 
 def test_case_files(city: City) -> None:
-    cases = read_cases(city)
-    assert list(cases) == ["A", "B", "C", "E", "F", "J", "M1", "M2", "N", "10", "11", "12"]
-    assert {case["programme"] for case in cases.values()} == {
+    files = read_cases(city)
+    assert list(files) == ["A", "B", "C", "E", "F", "J", "M1", "M2", "N", "10", "11", "12"]
+    assert {case["programme"] for case in files.values()} == {
         "DIBAO_URBAN",
         "DIBAO_RURAL",
         "TEKUN",
@@ -237,12 +238,20 @@ def test_case_files(city: City) -> None:
         "RIGID_EXPENSE",
         "TEMP_AID",
     }
-    assert cases["A"]["commission"] == "790301-2026-0017"
-    assert len({case["commission"] for case in cases.values()}) == len(cases)
-    assert cases["N"]["declaration"] == {"marital_status": "single"}
-    for case in cases.values():
+    assert files["A"]["commission"] == "790301-2026-0017"
+    assert len({case["commission"] for case in files.values()}) == len(files)
+    assert files["N"]["declaration"] == {"marital_status": "single"}
+    for case in files.values():
         assert [p["role"] for p in case["person"]].count("APPLICANT") == 1
         assert f"area-{case['area']}" in city.policy.parameters
+
+
+@pytest.mark.parametrize("today", DAYS, ids=str)
+def test_coordinator_takes_every_case(tmp_path: Path, today: date) -> None:
+    for path in write_city(tmp_path, seed=1, today=today).cases:
+        reading = cases.read(path.read_bytes(), today)
+        assert reading.notices == ()
+        assert reading.case.members == len(reading.case.persons)
 
 
 def test_everybody_signs_and_children_by_a_guardian(city: City) -> None:

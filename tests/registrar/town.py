@@ -15,7 +15,7 @@ from crypto import labels, oprf
 from crypto.keys import SealCost
 from federation import consent, exchange, founding, keyfile, limits
 from federation import party as installation
-from federation.clock import FixedClock, epoch_of
+from federation.clock import FixedClock, SystemClock, epoch_of
 from federation.consent import Consent
 from federation.consenting import (
     ConsentForm,
@@ -225,7 +225,12 @@ def free_port() -> int:
         return port
 
 
-def found(folder: Path) -> None:
+def now() -> int:
+    """Tell the machine's time, for what runs in another process."""
+    return SystemClock().now()
+
+
+def found(folder: Path, at: int = NOW) -> None:
     """Found the town's federation."""
     endpoint = f"127.0.0.1:{free_port()}"
 
@@ -241,7 +246,7 @@ def found(folder: Path) -> None:
             federation="test",
             parties=parties,
             policy=POLICY.encode(),
-            now=NOW,
+            now=at,
             demonstration=True,
             cost=SealCost.MINIMAL,
         ),

@@ -280,6 +280,12 @@ def test_a_zip_bomb(csv: Path) -> None:
     assert int(str(found.details["size"])) > 40 << 20
 
 
+def test_a_workbook_with_too_many_texts(csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("department_node.intake.tables._STRINGS_BYTES", 50)
+    found = refusal(workbook(csv, [HEADER, *ROWS]))
+    assert (found.code, found.details["limit"]) == ("IMPORT_UNPACKED", 50)
+
+
 def rewritten(path: Path, member: str, old: bytes, new: bytes) -> Path:
     """Replace bytes within one member of a workbook."""
     with ZipFile(path) as archive:
@@ -337,6 +343,15 @@ def test_a_truncated_sqlite_file(csv: Path) -> None:
     content = csv.read_bytes()
     for cut in (100, 4_096, len(content) // 2, len(content) - 4_096):
         assert refusal(written(csv, content[:cut])).code == "IMPORT_GARBAGE"
+
+
+def test_a_damaged_page_of_an_sqlite_file(csv: Path) -> None:
+    numbers = ", ".join(f"({n})" for n in range(5_000))
+    database(csv, f"CREATE TABLE a (x); INSERT INTO a VALUES {numbers};")
+    content = csv.read_bytes()
+    found = refusal(written(csv, content[: 5 * 4_096] + b"\xff" * 4_096 + content[6 * 4_096 :]))
+    assert found.code == "IMPORT_GARBAGE"
+    assert int(str(found.details["row"])) > 1
 
 
 def test_a_bad_text_in_sqlite_is_not_quoted(csv: Path) -> None:

@@ -1,0 +1,261 @@
+"""Reports, plans and what left the departments, as a person at a terminal sees them.
+
+Knows rich, column widths and words. Decides nothing and reads nothing; colour is never the only
+signal, and a pipe gets plain text.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from coordinator.asking.planner import Surroundings
+from coordinator.findings.assess import Row, Status
+from coordinator.findings.leaving import Leaving
+from coordinator.findings.report import Report, day
+from coordinator.words import known, reason, say
+from federation import catalogue
+from federation.catalogue import Form, ParameterKind, Predicate, Register, Unit
+from federation.clock import business_time
+from federation.exchange import Answer, Outcome
+
+WIDTH = 100
+MARK = "▲"
+_STYLES = {
+    Status.FOUND: "bold yellow",
+    Status.REFUSED: "red",
+    Status.UNAVAILABLE: "red",
+    Status.STALE: "magenta",
+    Status.NOT_ASKED: "dim",
+}
+_SHOWN_PARAMETERS = {ParameterKind.WINDOW, ParameterKind.RUNG, ParameterKind.VALUE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What a row looks like, but for whom it is about."""
+
+    department: str
+    item: str
+    result: str
+    as_of: str
+    note: str
+    status: Status
+
+
+def report(shown: Report, around: Surroundings, lang: str) -> RenderableType:
+    """Lay out a household's report."""
+    return Group(
+        _head(shown, around, lang),
+        Text(),
+        _rows(shown, around, lang),
+        Text(),
+        Text(" " + _counts(shown, lang), style="bold"),
+        Text(" " + say("report", "disclaimer", lang)),
+    )
+
+
+def leaving(rows: Sequence[Leaving], around: Surroundings, lang: str) -> RenderableType:
+    """Lay out what left each department, counted."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(say("leaving", "title", lang), min_width=24)
+    for key in ("questions", "bytes", "raw", "ids", "names"):
+        table.add_column(say("leaving", key, lang), justify="right")
+    for row in rows:
+        numbers = (row.questions, row.answer_bytes, row.raw_records, row.ids, row.names)
+        name = around.manifest.party(row.department).name(lang)
+        table.add_row(f" {name}", *(f"{number:,}" for number in numbers))
+    return table
+
+
+def result(row: Row, around: Surroundings, lang: str) -> str:
+    """Word an outcome: 有, 未发现, 未婚, 830–1,245 元."""
+    if row.answer is None or row.status in {Status.REFUSED, Status.STALE, Status.UNAVAILABLE}:
+        return say("status", row.status.value, lang)
+    predicate = around.catalogue.predicate(row.predicate)
+    match row.answer.outcome:
+        case Outcome.YES | Outcome.NO:
+            return _yes_no(predicate, row.answer.outcome is Outcome.YES, lang)
+        case Outcome.BAND:
+            return _band(row, predicate, row.answer, around, lang)
+        case Outcome.COUNT:
+            return _count(predicate, row.answer.value, lang)
+        case Outcome.ENUM:
+            return _value(predicate, row.answer.value, lang)
+        case Outcome.UNKNOWN_IDENTITY:
+            return say("answer", "unknown_identity", lang)
+        case _:
+            return say("status", Status.NO_RECORD.value, lang)
+
+
+def item(row: Row, around: Surroundings, lang: str) -> str:
+    """Name a question: its label, with the window or threshold it was asked for."""
+    predicate = around.catalogue.predicate(row.predicate)
+    label = predicate.label(lang)
+    parameter = around.policy.parameters.get(row.parameter)
+    if parameter is None or predicate.parameter not in _SHOWN_PARAMETERS:
+        return label
+    return f"{label}({parameter.zh})" if lang == "zh" else f"{label} ({parameter.en})"
+
+
+def place_name(department: str, around: Surroundings, lang: str) -> str:
+    """Name a department: a party, a kind without a party, or several for a sum."""
+    if not department:
+        return say("report", "several", lang)
+    if department in around.manifest.parties:
+        return around.manifest.party(department).name(lang)
+    return catalogue.kind(department).label(lang)
+
+
+def console(*, terminal: bool | None = None) -> Console:
+    """Make the console of this width; ``terminal`` overrides what the output is found to be."""
+    return Console(width=WIDTH, force_terminal=terminal, highlight=False)
+
+
+def _head(shown: Report, around: Surroundings, lang: str) -> RenderableType:
+    programme = around.programmes.programme(shown.programme).label(lang)
+    table = Table.grid(expand=True, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="center")
+    table.add_column(justify="right")
+    purpose = say("purpose", shown.purpose, lang)
+    table.add_row(
+        Text(say("report", "title", lang, case=shown.case_id), style="bold"),
+        say("report", "programme", lang, programme=programme, purpose=purpose),
+        business_time(shown.made).strftime("%Y-%m-%d %H:%M"),
+    )
+    first = shown.people[0].masked if shown.people else ""
+    table.add_row(
+        say("report", "household", lang, name=first, members=shown.members),
+        say("report", "commission", lang, area=shown.area, commission=shown.commission),
+        say("report", "took", lang, seconds=f"{shown.millis / 1000:.1f}"),
+    )
+    stage = say("stage", shown.stage.value, lang)
+    signed = say(
+        "report", "signed", lang, signed=shown.signed, needed=len(shown.people), stage=stage
+    )
+    several = [f"{p.number} {p.masked}({say('relation', p.relation, lang)})" for p in shown.people]
+    return Group(table, Text("  ".join([signed, *several]) if len(several) > 1 else signed))
+
+
+def _rows(shown: Report, around: Surroundings, lang: str) -> RenderableType:
+    table = Table(box=None, pad_edge=True, padding=(0, 1), header_style="bold", expand=True)
+    table.add_column(say("report", "department", lang), no_wrap=True)
+    table.add_column(say("report", "item", lang), ratio=4)
+    several = len(shown.people) > 1
+    if several:
+        table.add_column(say("report", "person", lang), no_wrap=True)
+    table.add_column(say("report", "result", lang), no_wrap=True)
+    table.add_column(say("report", "as_of", lang), no_wrap=True, min_width=10)
+    table.add_column(say("report", "note", lang), ratio=5)
+    previous = ""
+    for line, people in _lines(shown, around, lang):
+        mark = f" {MARK}" if line.status is Status.FOUND else ""
+        whom = [_whom(people, shown, lang)] if several else []
+        cells = [line.item, *whom, f"{line.result}{mark}", line.as_of, line.note]
+        name = "" if line.department == previous else line.department
+        style = _STYLES.get(line.status, "")
+        table.add_row(Text(name), *(Text(cell, style=style) for cell in cells))
+        previous = line.department
+    return table
+
+
+def _lines(
+    shown: Report, around: Surroundings, lang: str
+) -> Iterator[tuple[_Line, list[int | None]]]:
+    """Give what is shown, with people of whom the same is said on one line."""
+    lines: dict[_Line, list[int | None]] = {}
+    for row in shown.rows:
+        if row.status is not Status.NOT_COVERED:
+            lines.setdefault(_line(row, around, lang), []).append(row.person)
+    order = {name: i for i, name in enumerate(dict.fromkeys(l.department for l in lines))}
+    return iter(sorted(lines.items(), key=lambda pair: order[pair[0].department]))
+
+
+def _line(row: Row, around: Surroundings, lang: str) -> _Line:
+    as_of = day(row.answer.as_of) if row.answer else None
+    return _Line(
+        department=place_name(row.department, around, lang),
+        item=item(row, around, lang),
+        result=result(row, around, lang),
+        as_of=as_of.isoformat() if as_of else "",
+        note=_note(row, lang),
+        status=row.status,
+    )
+
+
+def _note(row: Row, lang: str) -> str:
+    if row.status is Status.FOUND:
+        return say("note", "rule", lang, rule=row.rule[lang])
+    return reason(row.code, lang) if row.code else ""
+
+
+def _whom(people: Sequence[int | None], shown: Report, lang: str) -> str:
+    places = sorted(place for place in people if place is not None)
+    if len(places) == len(shown.people):
+        return say("report", "everybody", lang)
+    return ",".join(str(place + 1) for place in places)
+
+
+def _counts(shown: Report, lang: str) -> str:
+    words = [_counted(shown, status, lang) for status in (Status.FOUND, Status.NOTHING_FOUND)]
+    for status in (Status.INFORMATION, Status.NO_RECORD, Status.STALE, Status.NOT_ASKED):
+        if shown.count(status):
+            words.append(_counted(shown, status, lang))
+    kinds = shown.missing_kinds()
+    names = say("report", "separator", lang).join(catalogue.kind(k).label(lang) for k in kinds)
+    key = "not_covered_kinds" if kinds else "not_covered"
+    words.append(say("report", key, lang, count=len(kinds), kinds=names))
+    for status in (Status.REFUSED, Status.UNAVAILABLE):
+        word = say("status", status.value, lang)
+        words.append(say("report", "bare", lang, status=word, count=shown.count(status)))
+    return " · ".join(words)
+
+
+def _counted(shown: Report, status: Status, lang: str) -> str:
+    word = say("status", status.value, lang)
+    return say("report", "count", lang, status=word, count=shown.count(status))
+
+
+def _yes_no(predicate: Predicate, yes: bool, lang: str) -> str:
+    """Say "is there any" of a register of events, "is it so" of everything else."""
+    if predicate.register is Register.EVENT and predicate.form in {Form.BOOLEAN, Form.WINDOW}:
+        return say("answer", "has" if yes else "none", lang)
+    if predicate.form is Form.ENUM:
+        return say("answer", "none", lang)
+    return say("answer", "yes" if yes else "no", lang)
+
+
+def _count(predicate: Predicate, count: int, lang: str) -> str:
+    if count == 0:
+        return say("answer", "none", lang)
+    return say("answer", "capped", lang, count=count) if count >= predicate.cap else str(count)
+
+
+def _value(predicate: Predicate, index: int, lang: str) -> str:
+    word = predicate.values[index] if index < len(predicate.values) else str(index)
+    key = f"{predicate.id}_{word}"
+    return say("value", key, lang) if known("value", key) else word
+
+
+def _band(row: Row, predicate: Predicate, answer: Answer, around: Surroundings, lang: str) -> str:
+    parameter = around.policy.parameters.get(row.parameter)
+    edges = parameter.edges if parameter else ()
+    band = answer.value
+    if not edges or band > len(edges):
+        return say("answer", "band_bare", lang, band=band)
+    unit = say("unit", predicate.unit.value, lang) if predicate.unit is not Unit.NONE else ""
+    low = _amount(edges[band - 1], predicate.unit) if band else ""
+    high = _amount(edges[band], predicate.unit) if band < len(edges) else ""
+    key = "band_first" if not band else "band_last" if not high else "band_middle"
+    return say("answer", key, lang, low=low, high=high, unit=unit).rstrip()
+
+
+def _amount(number: int, unit: Unit) -> str:
+    """Write an integer of a hundredths unit without needless decimals."""
+    if unit not in {Unit.FEN, Unit.AREA}:
+        return f"{number:,}"
+    whole, rest = divmod(number, 100)
+    return f"{whole:,}.{rest:02d}" if rest else f"{whole:,}"

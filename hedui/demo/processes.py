@@ -1,0 +1,116 @@
+"""The demonstration's processes: started, watched, killed for the drill, started again, stopped.
+
+Knows Popen and readiness. Does not know what a process does. Only processes started here are ended.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Final
+
+from federation.errors import Unavailable
+
+READY_SECONDS: Final = 120.0
+_POLL: Final = 0.1
+
+
+def command(*words: str) -> list[str]:
+    """Give the command line of ``hedui`` in this very environment."""
+    return [sys.executable, "-m", "hedui", *words]
+
+
+@dataclass(slots=True)
+class _Member:
+    name: str
+    words: Sequence[str]
+    log: Path
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start the process anew; what it prints is added to its log."""
+        with self.log.open("ab") as log:
+            log.write(b"--- start\n")
+            log.flush()
+            self.process = subprocess.Popen(  # noqa: S603 - our own command line
+                command(*self.words), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+
+    def ready(self) -> bool:
+        """Tell whether the process has said that it serves since it was last started."""
+        return b'"port"' in self.log.read_bytes().rpartition(b"--- start\n")[2]
+
+
+class Troupe:
+    """All serving processes of a demonstration; one that dies is started again."""
+
+    def __init__(self, logs: Path) -> None:
+        logs.mkdir(parents=True, exist_ok=True)
+        self._logs = logs
+        self._members: dict[str, _Member] = {}
+        self._lock = Lock()
+        self._stopping = Event()
+        self._watcher = Thread(target=self._watch, name="watch", daemon=True)
+        self._watcher.start()
+        self.restarts = 0
+
+    def __enter__(self) -> "Troupe":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def names(self) -> list[str]:
+        """Name the processes in the order they were started."""
+        return list(self._members)
+
+    def start(self, name: str, *words: str) -> None:
+        """Start a process that is to serve until the end."""
+        member = _Member(name, words, self._logs / f"{name}.log")
+        member.start()
+        with self._lock:
+            self._members[name] = member
+
+    def wait_ready(self, names: Sequence[str] | None = None) -> None:
+        """Wait until the processes serve.
+
+        Raises:
+            Unavailable: DEMO_PROCESS names the first that does not, and its log.
+        """
+        end = time.monotonic() + READY_SECONDS
+        for name in names or self.names:
+            member = self._members[name]
+            while not member.ready():
+                if time.monotonic() > end:
+                    raise Unavailable("DEMO_PROCESS", process=name, log=member.log)
+                time.sleep(_POLL)
+
+    def kill(self, name: str) -> None:
+        """Kill a process without warning; the watcher starts it again."""
+        self._members[name].process.kill()
+
+    def stop(self) -> None:
+        """Ask all processes to stop, and wait for them."""
+        self._stopping.set()
+        self._watcher.join()
+        with self._lock:
+            for member in self._members.values():
+                member.process.terminate()
+            for member in self._members.values():
+                try:
+                    member.process.wait(10)
+                except subprocess.TimeoutExpired:
+                    member.process.kill()
+                    member.process.wait()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_POLL):
+            with self._lock:
+                for member in self._members.values():
+                    if member.process.poll() is not None:
+                        self.restarts += 1
+                        member.start()

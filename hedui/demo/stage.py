@@ -1,0 +1,128 @@
+"""Set the demonstration city up: a founded federation whose departments hold the city's records.
+
+Knows folders, ports and settings. Starts nothing and asks nothing.
+"""
+
+import shutil
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from crypto.keys import SealCost
+from federation import founding
+from federation.clock import SystemClock, business_date
+from federation.founding import FederationPlan, PartyPlan
+from federation.manifest import PartyRole
+from hedui.demo.city import CityIndex, write_city
+
+REGISTRAR: Final = "registrar"
+COORDINATOR: Final = "coordinator"
+FOREIGN: Final = "coordinator_neighbour"
+_NODE_SETTINGS: Final = "[node]\nstatus_refresh = 1.0\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A prepared federation: its folder, its nodes, the case files, the oracle."""
+
+    folder: Path
+    nodes: tuple[str, ...]
+    cases: tuple[Path, ...]
+    oracle: Path
+    today: date
+
+    def party(self, party: str) -> Path:
+        """Give a party's folder."""
+        return self.folder / party
+
+
+def build(folder: Path, *, seed: int, record: Path | None = None) -> Stage:
+    """Write the city's records and found a federation around them."""
+    today = business_date(SystemClock().now())
+    city = write_city(folder / "city", seed=seed, today=today)
+    home = folder / "federation"
+    found(home, city_parties(city), city.policy, record)
+    for department in city.departments:
+        shutil.copytree(department.folder, home / department.id, dirs_exist_ok=True)
+    return Stage(
+        folder=home,
+        nodes=tuple(department.id for department in city.departments),
+        cases=city.cases,
+        oracle=city.oracle,
+        today=today,
+    )
+
+
+def city_parties(city: CityIndex) -> list[PartyPlan]:
+    """List the city's nodes as parties to be made."""
+    return [
+        PartyPlan(
+            id=d.id,
+            role=PartyRole.NODE,
+            kind=d.kind,
+            zh=d.zh,
+            en=d.en,
+            endpoint="",
+            settings=_NODE_SETTINGS,
+        )
+        for d in city.departments
+    ]
+
+
+def found(
+    folder: Path, nodes: list[PartyPlan], policy: bytes, record: Path | None = None
+) -> None:
+    """Found a demonstration federation on free ports of the loopback address."""
+    centre = [
+        _centre(REGISTRAR, PartyRole.REGISTRAR, "数据局登记处", "Data bureau"),
+        _centre(COORDINATOR, PartyRole.COORDINATOR, "核对中心", "Verification centre"),
+        _centre(FOREIGN, PartyRole.COORDINATOR, "邻市核对中心", "Neighbouring centre"),
+    ]
+    plans = [*centre, *nodes]
+    ports = free_ports(len(plans))
+    settings = f'record_wire = "{record}"\n' if record else ""
+    parties = [
+        PartyPlan(
+            id=p.id,
+            role=p.role,
+            kind=p.kind,
+            zh=p.zh,
+            en=p.en,
+            endpoint=f"127.0.0.1:{port}",
+            settings=settings + p.settings,
+        )
+        for p, port in zip(plans, ports, strict=True)
+    ]
+    founding.found(
+        folder,
+        FederationPlan(
+            federation="demo-city",
+            parties=parties,
+            policy=policy,
+            now=SystemClock().now(),
+            demonstration=True,
+            cost=SealCost.MINIMAL,
+        ),
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports of the loopback address that nobody uses now."""
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            for _ in range(count)
+        ]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _centre(party: str, role: PartyRole, zh: str, en: str) -> PartyPlan:
+    settings = "[coordinator]\n" if role is PartyRole.COORDINATOR else ""
+    return PartyPlan(
+        id=party, role=role, kind="", zh=zh, en=en, endpoint="", settings=settings
+    )

@@ -1,0 +1,89 @@
+"""The registrar's commands, and that they see and change what the running server does."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from federation import status
+from federation.status import Status
+from registrar.cli import app
+from tests.registrar import town as towns
+from tests.registrar.town import FATHER, Town, a_form
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def folder(town: Town) -> str:
+    return str(town.registrar.folder)
+
+
+def test_consents_are_listed_without_people(town: Town) -> None:
+    (receipt,) = town.client().record([a_form()])
+    rows = json.loads(run("consents", "--folder", folder(town), "--json"))
+    (row,) = (row for row in rows if row["consent"] == receipt.consent_no)
+    assert (row["state"], row["persons"], row["missing"]) == ("COMPLETE", 2, 0)
+    text = run("consents", "--folder", folder(town), "--lang", "en")
+    assert f"{receipt.consent_no}  complete  persons 2  grants 6  missing 0" in text
+    assert FATHER not in text
+    assert "父甲" not in text
+
+
+def test_a_revocation_by_command_shows_in_the_running_servers_next_list(town: Town) -> None:
+    issued = town.issued(a_form())
+    claims = town.read(issued.tokens[0].token).claims
+    department = claims.audience
+
+    def at() -> Status:
+        jwt = town.client().status_list(department)
+        keys = town.registrar.entry.keys
+        return status.read(jwt, uri=claims.status_uri, issuers=keys).at(claims.status_index)
+
+    assert at() is Status.VALID
+    ended = json.loads(run("status", department, "--folder", folder(town), "--json"))["ended"]
+    run("consent", "revoke", issued.consent_no, "--folder", folder(town), "--lang", "zh")
+    assert at() is Status.INVALID
+    after = json.loads(run("status", department, "--folder", folder(town), "--json"))
+    here = [token for token in issued.tokens if token.department == department]
+    assert after["ended"] == ended + len(here)
+    assert after["used"] <= after["entries"]
+
+
+def test_an_unknown_consent_is_refused_by_name(town: Town) -> None:
+    words = ["consent", "revoke", "20200101-000001", "--folder", folder(town), "--lang", "en"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1
+    assert "CONSENT_UNKNOWN" in result.output
+
+
+def test_a_folder_without_state_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["consents", "--folder", str(tmp_path)])
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_says_when_it_is_ready_and_stops_cleanly(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    towns.found(tmp_path / "f", towns.now())
+    script = "from registrar.cli import app; app()"
+    words = [sys.executable, "-c", script, "serve", "--folder", str(tmp_path / "f" / "registrar")]
+    with subprocess.Popen([*words, "--lang", "en"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("registrar ready on 127.0.0.1:")
+        second = subprocess.run(
+            [*words, "--lang", "en"], check=False, capture_output=True, text=True, timeout=60
+        )
+        assert second.returncode == 2
+        assert "DATA_FOLDER_IN_USE" in second.stderr
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert process.stdout.read() == ""

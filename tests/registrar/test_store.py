@@ -1,0 +1,149 @@
+"""What stands in the registrar's file, and what happens when it cannot be written."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from federation.consenting import ConsentState
+from federation.errors import Refused, Unavailable
+from federation.status import Status
+from registrar import consents
+from registrar.store import Store
+from registrar.tokens import Issued
+from tests.registrar.town import NOW, Town, a_form
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "r.sqlite")
+    yield store
+    store.close()
+
+
+def put(store: Store, number: str = "20261118-000001") -> consents.Consent:
+    consent = consents.first(number, "coordinator", consents.canonical(a_form()), NOW)
+    with store.write() as tx:
+        tx.add(consent, NOW)
+    return consent
+
+
+def test_a_consent_comes_back_as_it_was_stored(store: Store) -> None:
+    consent = put(store)
+    with store.read() as view:
+        assert view.by_number(consent.consent_no) == consent
+        assert view.by_reference("coordinator", consent.form.reference) == consent
+        assert view.by_reference("stranger", consent.form.reference) is None
+        assert view.by_number("20261118-000002") is None
+
+
+def test_numbers_count_up_within_a_day(store: Store) -> None:
+    put(store, "20261118-000041")
+    put(store, "20261119-000007")
+    with store.write() as tx:
+        assert tx.next_number("20261118") == "20261118-000042"
+        assert tx.next_number("20261120") == "20261120-000001"
+    put(store, "20261118-999999")
+    with store.write() as tx, pytest.raises(Unavailable, match="CONSENT_NUMBERS_FULL"):
+        tx.next_number("20261118")
+
+
+def test_a_failed_block_leaves_nothing(store: Store) -> None:
+    consent = consents.first("n", "coordinator", a_form(), NOW)
+
+    def fail() -> None:
+        with store.write() as tx:
+            tx.add(consent, NOW)
+            raise Refused("CONSENT_CHANGED")
+
+    with pytest.raises(Refused):
+        fail()
+    with store.read() as view:
+        assert view.numbers() == []
+    put(store)
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(store: Store) -> None:
+    (pages,) = store._writer.execute("PRAGMA page_count").fetchone()
+    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill() -> None:
+        for i in range(100):
+            put(store, f"20261118-{i:06}")
+
+    with pytest.raises(Unavailable, match="LOG_UNAVAILABLE"):
+        fill()
+    with store.read() as view:
+        stored = view.numbers()
+    store._writer.execute("PRAGMA max_page_count = 100000")
+    assert len(stored) < 100
+    put(store, f"20261118-{len(stored):06}")
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "r.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(Unavailable, match="LOG_UNAVAILABLE"):
+        Store(tmp_path / "r.sqlite")
+
+
+def test_revoking_ends_the_tokens_of_that_consent_only(store: Store) -> None:
+    first, second = put(store, "a"), put(store, "b")
+    with store.write() as tx:
+        for consent in (first, second):
+            index = tx.draw_index("tax", os.urandom)
+            token = Issued(
+                person=0,
+                department="tax",
+                jti=consent.form.reference,
+                status_index=index,
+                evidence_salt=bytes(16),
+                token=b"t",
+            )
+            tx.add_tokens(consent.consent_no, [token], NOW)
+        tx.revoke("a", NOW)
+        revoked = tx.by_number("a")
+    assert revoked is not None
+    assert revoked.state is ConsentState.REVOKED
+    assert store.ended("tax") == 1
+    assert set(store.states("tax").values()) == {Status.INVALID}
+    assert store.ended("housing") == 0
+
+
+def test_an_index_is_drawn_once(store: Store) -> None:
+    draws = iter([b"\0\0\1", b"\0\0\1", b"\xf0\0\1", b"\0\0\2"])
+    with store.write() as tx:
+        assert tx.draw_index("tax", lambda _: next(draws)) == 1
+        assert tx.draw_index("tax", lambda _: next(draws)) == 2
+        assert tx.draw_index("housing", lambda _: b"\0\0\1") == 1
+        assert tx.used_indices("tax") == 2
+
+
+def test_only_the_owner_reads_the_file(store: Store, tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / "r.sqlite").stat().st_mode) == 0o600
+
+
+def test_answers_wait_for_the_disk(store: Store) -> None:
+    assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_identities_stand_in_one_table_only(town: Town) -> None:
+    issued = town.issued(a_form())
+    assert issued.tokens
+    with sqlite3.connect(town.registrar.data / "registrar.sqlite") as c:
+        tables = [
+            name for (name,) in c.execute("SELECT name FROM sqlite_master WHERE type='table'")
+        ]
+        told = {
+            table
+            for table in tables
+            for row in c.execute(f"SELECT * FROM {table}")
+            for value in row
+            if "790301" in (value if isinstance(value, str) else "")
+            or b"790301" in (value if isinstance(value, bytes) else b"")
+        }
+    c.close()
+    assert told == {"person"}
