@@ -48,7 +48,7 @@ case_file = Table(
 person = Table(
     "person",
     metadata,
-    Column("case_id", ForeignKey("case_file.case_id"), primary_key=True),
+    Column("case_id", String(64), ForeignKey("case_file.case_id"), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("id_number", String(18), nullable=False),
     Column("name", String(64), nullable=False),
@@ -62,7 +62,7 @@ person = Table(
 consent = Table(
     "consent",
     metadata,
-    Column("case_id", ForeignKey("case_file.case_id"), primary_key=True),
+    Column("case_id", String(64), ForeignKey("case_file.case_id"), primary_key=True),
     Column("reference", LargeBinary, nullable=False, unique=True),
     Column("not_after", BigInteger, nullable=False),
     Column("consent_no", String(64), nullable=False),
@@ -73,7 +73,7 @@ consent = Table(
 token = Table(
     "token",
     metadata,
-    Column("case_id", ForeignKey("case_file.case_id"), primary_key=True),
+    Column("case_id", String(64), ForeignKey("case_file.case_id"), primary_key=True),
     Column("place", Integer, primary_key=True),
     Column("department", String(64), primary_key=True),
     Column("jti", LargeBinary, nullable=False),
@@ -85,7 +85,7 @@ ask = Table(
     "ask",
     metadata,
     Column("ask_id", _NUMBER, primary_key=True),
-    Column("case_id", ForeignKey("case_file.case_id"), nullable=False),
+    Column("case_id", String(64), ForeignKey("case_file.case_id"), nullable=False),
     Column("place", Integer, nullable=False),
     Column("department", String(64), nullable=False),
     Column("predicate", String(8), nullable=False),
@@ -115,9 +115,9 @@ question_batch = Table(
 question = Table(
     "question",
     metadata,
-    Column("batch_id", ForeignKey("question_batch.batch_id"), primary_key=True),
+    Column("batch_id", _NUMBER, ForeignKey("question_batch.batch_id"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("ask_id", ForeignKey("ask.ask_id"), nullable=False),
+    Column("ask_id", _NUMBER, ForeignKey("ask.ask_id"), nullable=False),
     Index("question_ask", "ask_id"),
 )
 

@@ -35,9 +35,7 @@ def init(
     at = terminal(lang, json)
     with reporting(at):
         planned = read_plan(plan, policy)
-        made = founding.found(
-            folder, planned, lambda party: at.say(f"✓ {party}", f"✓ {party}")
-        )
+        made = founding.found(folder, planned, lambda party: at.say(f"✓ {party}", f"✓ {party}"))
         at.emit({"federation": made.federation, "parties": list(made.parties)})
         at.say(
             f"联合体 {made.federation}:{len(made.parties)} 方,根密钥 {planned.root_keys} 把,"
@@ -67,7 +65,9 @@ def show(folder: FolderOption, lang: LangOption = None, json: JsonOption = False
         )
         for entry in found.parties.values():
             at.emit({"id": entry.id, "role": entry.role.value, "endpoint": entry.endpoint})
-            text = f"  {entry.id:<22}{entry.role.value:<13}{entry.endpoint:<24}{entry.name(at.lang)}"
+            text = (
+                f"  {entry.id:<22}{entry.role.value:<13}{entry.endpoint:<24}{entry.name(at.lang)}"
+            )
             at.say(text, text)
 
 

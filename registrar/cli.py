@@ -3,6 +3,7 @@
 Knows what an operator may see: numbers, states and counts, never a person. Does not know the wire.
 """
 
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,8 @@ from registrar import server
 from registrar.consents import Consent
 from registrar.store import FILE, Store
 
-app = typer.Typer(help="Registrar 登记方: consents, tokens, pseudonyms.", no_args_is_help=True)
-consent_app = typer.Typer(help="one consent 单份同意书", no_args_is_help=True)
+app = typer.Typer(help="登记方 The registrar: consents, tokens, pseudonyms", no_args_is_help=True)
+consent_app = typer.Typer(help="单份同意书 One consent", no_args_is_help=True)
 app.add_typer(consent_app, name="consent")
 
 _STATES: Final = {
@@ -35,9 +36,10 @@ _STATES: Final = {
 
 
 @app.command()
-def serve(folder: FolderOption = Path(), lang: LangOption = None) -> None:
-    """Answer until told to stop. 运行登记方,直到收到停止信号。"""
-    at = terminal(lang)
+def serve(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+    """运行登记方直至停止 Answer until stopped (SIGTERM, Ctrl-C)."""
+    at = terminal(lang, json)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -46,17 +48,17 @@ def serve(folder: FolderOption = Path(), lang: LangOption = None) -> None:
         party = installation.load(folder, PartyRole.REGISTRAR, clock.now())
         running = server.build(party, clock)
         running.start()
-        at.say(f"登记方已就绪:{party.listen}", f"registrar ready on {party.listen}")
+        at.emit({"party": party.id, "port": running.port})
+        address = party.listen
+        at.say(f"{party.id} 正在 {address} 应答", f"{party.id} answers on {address}")
         stop.wait()
         running.stop()
 
 
 @app.command()
-def consents(
-    folder: FolderOption = Path(), as_json: JsonOption = False, lang: LangOption = None
-) -> None:
-    """List all consents and whether their signatures are there. 列出同意书及签字情况。"""
-    at = terminal(lang, as_json)
+def consents(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
+    """列出同意书及其签字情况 List all consents and whether their signatures are there."""
+    at = terminal(lang, json)
     with reporting(at), _open(folder) as store, store.read() as view:
         found = [view.by_number(number) for number in view.numbers()]
     rows = [_row(consent) for consent in found if consent]
@@ -72,13 +74,13 @@ def consents(
 
 @consent_app.command()
 def revoke(
-    number: Annotated[str, typer.Argument(help="the consent's number 同意书编号")],
-    folder: FolderOption = Path(),
-    as_json: JsonOption = False,
+    number: Annotated[str, typer.Argument(help="同意书编号 the consent's number")],
+    folder: FolderOption,
+    json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """End a consent and all its tokens for good. 撤回同意书,其全部令牌随即失效,不可恢复。"""
-    at = terminal(lang, as_json)
+    """撤回同意书及其全部令牌,不可恢复 End a consent and all its tokens for good."""
+    at = terminal(lang, json)
     with reporting(at), _open(folder) as store, store.write() as tx:
         if tx.by_number(number) is None:
             raise Refused("CONSENT_UNKNOWN")
@@ -89,13 +91,13 @@ def revoke(
 
 @app.command()
 def status(
-    department: Annotated[str, typer.Argument(help="the department's id 部门代号")],
-    folder: FolderOption = Path(),
-    as_json: JsonOption = False,
+    department: Annotated[str, typer.Argument(help="部门代号 the department's id")],
+    folder: FolderOption,
+    json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """Count the entries of a department's status list. 查看某部门状态列表的用量。"""
-    at = terminal(lang, as_json)
+    """查看某部门状态列表的用量 Count the entries of a department's status list."""
+    at = terminal(lang, json)
     with reporting(at), _open(folder) as store, store.read() as view:
         used, ended = view.used_indices(department), view.ended(department)
     at.emit({"department": department, "used": used, "ended": ended, "entries": STATUS_ENTRIES})

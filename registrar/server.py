@@ -3,8 +3,9 @@
 Does not know how it is started or told to stop.
 """
 
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from typing import IO
+from functools import partial
 
 from federation import founding
 from federation import party as installation
@@ -24,7 +25,7 @@ class RegistrarServer:
 
     _server: wire.Server = field(repr=False)
     _store: Store = field(repr=False)
-    _lock: IO[bytes] = field(repr=False)
+    _open: ExitStack = field(repr=False)
 
     @property
     def port(self) -> int:
@@ -38,8 +39,7 @@ class RegistrarServer:
     def stop(self, grace: float = 2.0) -> None:
         """Finish what is running within ``grace`` seconds, then let the data folder go."""
         self._server.stop(grace)
-        self._store.close()
-        self._lock.close()
+        self._open.close()
 
 
 def build(party: Party, clock: Clock) -> RegistrarServer:
@@ -49,14 +49,15 @@ def build(party: Party, clock: Clock) -> RegistrarServer:
         BadInput: DATA_FOLDER_IN_USE or LISTEN_FAILED.
         Unavailable: LOG_UNAVAILABLE, or EPOCH_KEY_MISSING for the present year.
     """
-    lock = installation.lock(party.data)
-    store = Store(party.data / FILE)
-    keys = Pseudonyms(lambda epoch: _seed(party, epoch), party.manifest.pseudonym_keys)
-    keys.open(epoch_of(clock.now()))
-    lists = StatusPublisher(party.id, party.key, clock, ended=store.ended, states=store.states)
-    rpc = RegistrarRpc(party, clock, Desk(party, store, keys, clock), lists)
-    server = wire.build(party.manifest, party.tls, party.listen, rpc.service(), party.tap)
-    return RegistrarServer(server, store, lock)
+    with ExitStack() as opened:
+        opened.enter_context(installation.lock(party.data))
+        store = opened.enter_context(closing(Store(party.data / FILE)))
+        keys = Pseudonyms(partial(_seed, party), party.manifest.pseudonym_keys)
+        keys.open(epoch_of(clock.now()))
+        lists = StatusPublisher(party.id, party.key, clock, ended=store.ended, states=store.states)
+        rpc = RegistrarRpc(party, clock, Desk(party, store, keys, clock), lists)
+        server = wire.build(party.manifest, party.tls, party.listen, rpc.service(), party.tap)
+        return RegistrarServer(server, store, opened.pop_all())
 
 
 def _seed(party: Party, epoch: int) -> bytes:

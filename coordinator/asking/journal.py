@@ -20,7 +20,7 @@ from coordinator.asking.requests import CaseTerms, Pair, Reply, Request, Subject
 from coordinator.database import Database
 from coordinator.schema import answer, ask, case_file, consent, question, question_batch, token
 from coordinator.store import ConsentStage, chunks
-from federation.exchange import Answer, Outcome, Purpose
+from federation.exchange import Answer, Outcome, Purpose, Refusal
 
 
 class BatchState(StrEnum):
@@ -34,6 +34,17 @@ class BatchState(StrEnum):
 
 
 OPEN: Final = (BatchState.NEW.value, BatchState.SENT.value)
+TRANSIENT: Final = tuple(
+    refusal.value
+    for refusal in (
+        Refusal.REQUEST_NOT_FRESH,
+        Refusal.STATUS_LIST_STALE,
+        Refusal.POLICY_VERSION,
+        Refusal.NODE_PAUSED,
+        Refusal.SOURCE_UNAVAILABLE,
+    )
+)
+"""Refusals that are about the moment and not about the question: it is put again by the next run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +69,7 @@ class Open:
     batch_id: int | None
 
 
+_ANSWERED_IN = question.alias("answered_in")
 _OPEN = (
     select(ask.c.ask_id, ask.c.case_id, ask.c.department, question_batch.c.batch_id)
     .select_from(ask)
@@ -73,7 +85,23 @@ _OPEN = (
     )
     .order_by(ask.c.ask_id)
 )
-_UNANSWERED = _OPEN.where(ask.c.answered_by.is_(None))
+_REFUSED_FOR_NOW = (
+    select(answer.c.batch_id)
+    .select_from(answer)
+    .join(
+        _ANSWERED_IN,
+        (_ANSWERED_IN.c.batch_id == answer.c.batch_id)
+        & (_ANSWERED_IN.c.position == answer.c.position),
+    )
+    .where(
+        _ANSWERED_IN.c.ask_id == ask.c.ask_id,
+        answer.c.batch_id == ask.c.answered_by,
+        answer.c.refusal.in_(TRANSIENT),
+    )
+    .correlate(ask)
+    .exists()
+)
+_UNANSWERED = _OPEN.where(ask.c.answered_by.is_(None) | _REFUSED_FOR_NOW)
 _WANTED = (
     select(
         ask.c.ask_id,

@@ -72,15 +72,15 @@ def plan(case: Case, plan_id: str, around: Surroundings, today: date) -> Plan:
     not_covered: dict[NotCovered, None] = {}
     for place, person in enumerate(case.persons):
         for question, parameter in questions(case, person, plan_id, around, today):
-            refusal = _refusal(question, parameter, case, around)
-            if refusal:
-                not_asked[NotAsked(question.predicate, refusal)] = None
-                continue
             predicate = around.catalogue.predicate(question.predicate)
+            nodes = [node for kind in predicate.departments for node in around.nodes_of(kind)]
+            refusal = _refusal(question, parameter, case, around) if nodes else ""
+            if refusal:
+                not_asked[NotAsked(predicate.id, refusal)] = None
+                continue
+            asks |= dict.fromkeys(_ask(place, node, predicate.id, parameter) for node in nodes)
             for kind in predicate.departments:
-                nodes = around.nodes_of(kind)
-                asks |= dict.fromkeys(_ask(place, node, predicate.id, parameter) for node in nodes)
-                if not nodes:
+                if not around.nodes_of(kind):
                     not_covered[NotCovered(predicate.id, kind)] = None
     return Plan(
         day=today,

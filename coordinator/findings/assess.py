@@ -12,7 +12,7 @@ from coordinator.asking.planner import Plan, Surroundings, questions
 from coordinator.asking.questions import Ask, Told
 from coordinator.casework.cases import Case
 from coordinator.casework.programmes import Question
-from federation.catalogue import Predicate
+from federation.catalogue import Predicate, id_order
 from federation.exchange import Answer, Outcome, outcome_text
 
 
@@ -72,6 +72,7 @@ def assess(
         for one in told
     ]
     rows += [_silent_row(ask, asked, around) for ask in _not_consented(plan, told)]
+    rows.sort(key=lambda row: _place(row, around))
     rows += [
         _bare_row(one.predicate, "", Status.NOT_ASKED, one.why, around) for one in plan.not_asked
     ]
@@ -93,6 +94,12 @@ def status_of(answer: Answer | None, question: Question | None, predicate: Predi
     if answer.outcome in _ABSENT:
         return Status.NO_RECORD
     return Status.NOTHING_FOUND if question and question.finding else Status.INFORMATION
+
+
+def _place(row: Row, around: Surroundings) -> tuple[int, tuple[bool, int], str, int]:
+    """Sort by department as in the manifest, then by question, then by person."""
+    department = list(around.manifest.parties).index(row.department)
+    return department, id_order(row.predicate), row.parameter, row.person or 0
 
 
 def _not_consented(plan: Plan, told: Sequence[Told]) -> list[Ask]:

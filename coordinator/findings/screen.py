@@ -6,6 +6,7 @@ signal, and a pipe gets plain text.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -30,6 +31,7 @@ _STYLES = {
     Status.STALE: "magenta",
     Status.NOT_ASKED: "dim",
 }
+_MOST = {"department": 18, "person": 6, "result": 16, "as_of": 10}
 _SHOWN_PARAMETERS = {ParameterKind.WINDOW, ParameterKind.RUNG, ParameterKind.VALUE}
 
 
@@ -109,9 +111,12 @@ def place_name(department: str, around: Surroundings, lang: str) -> str:
     return catalogue.kind(department).label(lang)
 
 
-def console(*, terminal: bool | None = None) -> Console:
-    """Make the console of this width; ``terminal`` overrides what the output is found to be."""
-    return Console(width=WIDTH, force_terminal=terminal, highlight=False)
+def plain(shown: RenderableType) -> str:
+    """Give what a pipe gets: no colours, no blanks at the ends of lines."""
+    paper = Console(width=WIDTH, file=StringIO(), color_system=None, highlight=False)
+    with paper.capture() as captured:
+        paper.print(shown)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _head(shown: Report, around: Surroundings, lang: str) -> RenderableType:
@@ -130,7 +135,7 @@ def _head(shown: Report, around: Surroundings, lang: str) -> RenderableType:
     table.add_row(
         say("report", "household", lang, name=first, members=shown.members),
         say("report", "commission", lang, area=shown.area, commission=shown.commission),
-        say("report", "took", lang, seconds=f"{shown.millis / 1000:.1f}"),
+        say("report", "took", lang, seconds=_seconds(shown.millis)),
     )
     stage = say("stage", shown.stage.value, lang)
     signed = say(
@@ -142,14 +147,14 @@ def _head(shown: Report, around: Surroundings, lang: str) -> RenderableType:
 
 def _rows(shown: Report, around: Surroundings, lang: str) -> RenderableType:
     table = Table(box=None, pad_edge=True, padding=(0, 1), header_style="bold", expand=True)
-    table.add_column(say("report", "department", lang), no_wrap=True)
-    table.add_column(say("report", "item", lang), ratio=4)
     several = len(shown.people) > 1
-    if several:
-        table.add_column(say("report", "person", lang), no_wrap=True)
-    table.add_column(say("report", "result", lang), no_wrap=True)
-    table.add_column(say("report", "as_of", lang), no_wrap=True, min_width=10)
-    table.add_column(say("report", "note", lang), ratio=5)
+    columns = [("department", None), ("item", 6), ("result", None), ("as_of", None), ("note", 5)]
+    columns[2:2] = [("person", None)] if several else []
+    for key, ratio in columns:
+        # Chinese has no blanks to break at, so a long cell is folded where it is full.
+        most = None if ratio else _MOST[key]
+        words = say("report", key, lang)
+        table.add_column(words, ratio=ratio, max_width=most, overflow="fold")
     previous = ""
     for line, people in _lines(shown, around, lang):
         mark = f" {MARK}" if line.status is Status.FOUND else ""
@@ -212,6 +217,10 @@ def _counts(shown: Report, lang: str) -> str:
         word = say("status", status.value, lang)
         words.append(say("report", "bare", lang, status=word, count=shown.count(status)))
     return " · ".join(words)
+
+
+def _seconds(millis: int) -> str:
+    return f"{millis / 1000:.1f}" if millis >= 1000 else f"{millis / 1000:.2f}"
 
 
 def _counted(shown: Report, status: Status, lang: str) -> str:

@@ -46,11 +46,11 @@ def _planned(row: dict[str, Any], base: Path) -> PlannedImport:
     if unknown or not isinstance(row.get("as_of", date.min), date):
         raise TypeError(f"unknown key or no date: {min(unknown, default='as_of')}")
     texts: dict[str, Any] = {name: str(row[name]) for name in _TEXTS if row.get(name)}
-    lists: dict[str, Any] = {name: tuple(str(c) for c in row[name]) for name in _LISTS if name in row}
+    lists: dict[str, Any] = {
+        name: tuple(str(c) for c in row[name]) for name in _LISTS if name in row
+    }
     flags: dict[str, Any] = {name: bool(row[name]) for name in _FLAGS if name in row}
     if texts.get("encoding", "auto") not in {"auto", "utf-8", "gbk"}:
         raise TypeError("encoding is auto, utf-8 or gbk")
-    spec = ImportSpec(
-        table=str(row["table"]), as_of=row.get("as_of"), **(texts | lists | flags)
-    )
+    spec = ImportSpec(table=str(row["table"]), as_of=row.get("as_of"), **(texts | lists | flags))
     return PlannedImport(base / str(row["file"]), spec)

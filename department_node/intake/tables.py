@@ -24,7 +24,7 @@ from federation.errors import BadInput
 _BLOCK: Final = 1 << 20
 _HEAD: Final = 4_096
 _HEADER_CHARS: Final = 64
-_STRINGS_BYTES: Final = 1 << 26
+_HELD_BYTES: Final = 1 << 26
 _SQLITE: Final = b"SQLite format 3\0"
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0"
@@ -117,7 +117,7 @@ def _rows(
 def _workbook_limits(spec: ImportSpec) -> WorkbookLimits:
     return WorkbookLimits(
         unpacked_bytes=spec.max_unpacked_bytes,
-        strings_bytes=min(spec.max_unpacked_bytes, _STRINGS_BYTES),
+        held_bytes=min(spec.max_unpacked_bytes, _HELD_BYTES),
         columns=spec.max_columns,
     )
 

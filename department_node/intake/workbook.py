@@ -5,6 +5,7 @@ that claims a million rows, a number with more digits than a spreadsheet keeps. 
 not know what the columns mean.
 """
 
+import re
 import warnings
 import zipfile
 import zlib
@@ -19,6 +20,8 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._read_only import ReadOnlyWorksheet
 from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.xml.constants import ARC_CONTENT_TYPES, WORKSHEET_TYPE
+from openpyxl.xml.functions import fromstring
 
 from federation.errors import BadInput
 
@@ -27,7 +30,7 @@ warnings.filterwarnings("ignore", module=r"openpyxl\.")
 
 _SHEET_ROWS: Final = 1_048_576  # no worksheet has more
 _KEPT_DIGITS: Final = 10**15  # a spreadsheet keeps fifteen digits of a number
-_STRINGS: Final = "xl/sharedStrings.xml"
+_STREAMED: Final = re.compile(r"/xl/worksheets/[^/]+\.xml")  # every other part is held in memory
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -48,10 +51,10 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkbookLimits:
-    """What a workbook may cost: bytes once unpacked, bytes of texts held in memory, columns."""
+    """What a workbook may cost: bytes unpacked, bytes of a part held in memory, columns."""
 
     unpacked_bytes: int
-    strings_bytes: int
+    held_bytes: int
     columns: int
 
 
@@ -79,12 +82,17 @@ def _check_unpacked(file: BinaryIO, limits: WorkbookLimits) -> None:
     """Refuse a zip bomb by its directory; reading a member stops at the size stated there."""
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-    size = sum(member.file_size for member in members)
-    if size > limits.unpacked_bytes:
-        raise BadInput("IMPORT_UNPACKED", size=size, limit=limits.unpacked_bytes)
-    strings = sum(member.file_size for member in members if member.filename == _STRINGS)
-    if strings > limits.strings_bytes:
-        raise BadInput("IMPORT_UNPACKED", size=strings, limit=limits.strings_bytes)
+        size = sum(member.file_size for member in members)
+        if size > limits.unpacked_bytes:
+            raise BadInput("IMPORT_UNPACKED", size=size, limit=limits.unpacked_bytes)
+        held = [m.file_size for m in members if not _STREAMED.fullmatch("/" + m.filename)]
+        if max(held) > limits.held_bytes:
+            raise BadInput("IMPORT_UNPACKED", size=max(held), limit=limits.held_bytes)
+        parts = fromstring(archive.read(ARC_CONTENT_TYPES))
+    for part in parts:
+        streamed = _STREAMED.fullmatch(part.get("PartName", ""))
+        if streamed and part.get("ContentType") != WORKSHEET_TYPE:
+            raise BadInput("IMPORT_GARBAGE", row=1)  # it would be held in memory after all
 
 
 def _rows(

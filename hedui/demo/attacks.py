@@ -113,8 +113,16 @@ class Attacker:
     def _expired(self, token: bytes) -> Attack:
         claims, grants = _reissue(token, self._registrar)
         start = clock.day_start(SystemClock().now()) - 40 * 86_400
-        old = replace(claims, issued=start, not_before=start, expires=start + 86_400)
-        forged = consent.issue(old, {os.urandom(16): grant for grant in grants}, self._registrar.key)
+        old = replace(
+            claims,
+            jti=os.urandom(16),
+            issued=start,
+            not_before=start,
+            expires=start + 86_400,
+        )
+        forged = consent.issue(
+            old, {os.urandom(16): grant for grant in grants}, self._registrar.key
+        )
         return self._ask("过期授权", "expired consent", "CONSENT_EXPIRED", forged)
 
     def _out_of_grant(self, token: bytes) -> Attack:
@@ -176,9 +184,7 @@ class Attacker:
             attack = self._ask("已撤回授权", "revoked consent", "CONSENT_REVOKED", token)
         return attack
 
-    def _ask(
-        self, zh: str, en: str, expected: str, token: bytes, predicate: str = "P40"
-    ) -> Attack:
+    def _ask(self, zh: str, en: str, expected: str, token: bytes, predicate: str = "P40") -> Attack:
         request = _request(self._centre, self._node, token, predicate=predicate)
         return _attack(zh, en, expected, _send(self._peers, self._node, request))
 
@@ -218,9 +224,7 @@ def _request(
     question = Question(
         predicate=predicate, presentation=hashlib.sha256(token).digest(), case_ref=os.urandom(32)
     )
-    prepared = signed.prepare(
-        header or _header(sender, node), [codec.encode_question(question)]
-    )
+    prepared = signed.prepare(header or _header(sender, node), [codec.encode_question(question)])
     return codec.encode_batch(signed.sign(prepared, sender.key, (token,)))
 
 
@@ -241,5 +245,3 @@ def _send(peers: Peers, node: PartyEntry, request: bytes) -> str:
 def _reissue(token: bytes, registrar: Party) -> tuple[Claims, list[Grant]]:
     read = consent.read(token, registrar.entry.keys)
     return read.claims, list(read.grants.values())
-
-

@@ -6,11 +6,11 @@ Knows Popen and readiness. Does not know what a process does. Only processes sta
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Final
+from typing import Final, Self
 
 from federation.errors import Unavailable
 
@@ -25,10 +25,11 @@ def command(*words: str) -> list[str]:
 
 @dataclass(slots=True)
 class _Member:
-    name: str
     words: Sequence[str]
+    again: Sequence[str]
     log: Path
     process: subprocess.Popen[bytes] = field(init=False)
+    served: bool = False
 
     def start(self) -> None:
         """Start the process anew; what it prints is added to its log."""
@@ -41,7 +42,9 @@ class _Member:
 
     def ready(self) -> bool:
         """Tell whether the process has said that it serves since it was last started."""
-        return b'"port"' in self.log.read_bytes().rpartition(b"--- start\n")[2]
+        said = self.log.read_bytes().rpartition(b"--- start\n")[2]
+        self.served = self.served or b'"port"' in said
+        return b'"port"' in said
 
 
 class Troupe:
@@ -57,7 +60,7 @@ class Troupe:
         self._watcher.start()
         self.restarts = 0
 
-    def __enter__(self) -> "Troupe":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,26 +71,29 @@ class Troupe:
         """Name the processes in the order they were started."""
         return list(self._members)
 
-    def start(self, name: str, *words: str) -> None:
-        """Start a process that is to serve until the end."""
-        member = _Member(name, words, self._logs / f"{name}.log")
+    def start(self, name: str, words: Sequence[str], preparing: Sequence[str] = ()) -> None:
+        """Start a process that is to serve until the end; ``preparing`` words only at first."""
+        member = _Member([*words, *preparing], words, self._logs / f"{name}.log")
         member.start()
         with self._lock:
             self._members[name] = member
 
-    def wait_ready(self, names: Sequence[str] | None = None) -> None:
-        """Wait until the processes serve.
+    def ready(self) -> Iterator[str]:
+        """Wait until all processes serve, and name each as it begins to.
 
         Raises:
-            Unavailable: DEMO_PROCESS names the first that does not, and its log.
+            Unavailable: DEMO_PROCESS names one that does not, and its log.
         """
         end = time.monotonic() + READY_SECONDS
-        for name in names or self.names:
-            member = self._members[name]
-            while not member.ready():
-                if time.monotonic() > end:
-                    raise Unavailable("DEMO_PROCESS", process=name, log=member.log)
-                time.sleep(_POLL)
+        waiting = self.names
+        while waiting:
+            for name in [name for name in waiting if self._members[name].ready()]:
+                waiting.remove(name)
+                yield name
+            if waiting and time.monotonic() > end:
+                log = self._members[waiting[0]].log
+                raise Unavailable("DEMO_PROCESS", process=waiting[0], log=log)
+            time.sleep(_POLL)
 
     def kill(self, name: str) -> None:
         """Kill a process without warning; the watcher starts it again."""
@@ -113,4 +119,6 @@ class Troupe:
                 for member in self._members.values():
                     if member.process.poll() is not None:
                         self.restarts += 1
+                        if member.served:
+                            member.words = member.again
                         member.start()

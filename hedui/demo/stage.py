@@ -72,9 +72,7 @@ def city_parties(city: CityIndex) -> list[PartyPlan]:
     ]
 
 
-def found(
-    folder: Path, nodes: list[PartyPlan], policy: bytes, record: Path | None = None
-) -> None:
+def found(folder: Path, nodes: list[PartyPlan], policy: bytes, record: Path | None = None) -> None:
     """Found a demonstration federation on free ports of the loopback address."""
     centre = [
         _centre(REGISTRAR, PartyRole.REGISTRAR, "数据局登记处", "Data bureau"),
@@ -123,6 +121,4 @@ def free_ports(count: int) -> list[int]:
 
 def _centre(party: str, role: PartyRole, zh: str, en: str) -> PartyPlan:
     settings = "[coordinator]\n" if role is PartyRole.COORDINATOR else ""
-    return PartyPlan(
-        id=party, role=role, kind="", zh=zh, en=en, endpoint="", settings=settings
-    )
+    return PartyPlan(id=party, role=role, kind="", zh=zh, en=en, endpoint="", settings=settings)

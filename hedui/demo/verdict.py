@@ -30,7 +30,7 @@ def read_oracle(path: Path) -> dict[Key, str]:
     """Read the expected outcomes."""
     rows = json.loads(path.read_text("utf-8"))
     names = ("case", "person", "department", "predicate", "parameter")
-    return {tuple(row[n] for n in names): row["outcome"] for row in rows}  # type: ignore[misc]
+    return {tuple(row[n] for n in names): row["outcome"] for row in rows}
 
 
 def compare(given: Iterable[tuple[Key, str]], oracle: dict[Key, str]) -> Verdict:

@@ -64,7 +64,11 @@ def test_an_unknown_consent_is_refused_by_name(town: Town) -> None:
     assert "CONSENT_UNKNOWN" in result.output
 
 
-def test_a_folder_without_state_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_state_is_refused(town: Town, tmp_path: Path) -> None:
+    coordinator = str(town.folder / "coordinator")
+    result = CliRunner().invoke(app, ["consents", "--folder", coordinator])
+    assert result.exit_code == 2
+    assert "FILE_MISSING" in result.output
     result = CliRunner().invoke(app, ["consents", "--folder", str(tmp_path)])
     assert result.exit_code == 2
 
@@ -78,7 +82,7 @@ def test_serve_says_when_it_is_ready_and_stops_cleanly(
     words = [sys.executable, "-c", script, "serve", "--folder", str(tmp_path / "f" / "registrar")]
     with subprocess.Popen([*words, "--lang", "en"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("registrar ready on 127.0.0.1:")
+        assert process.stdout.readline().startswith("registrar answers on 127.0.0.1:")
         second = subprocess.run(
             [*words, "--lang", "en"], check=False, capture_output=True, text=True, timeout=60
         )

@@ -34,7 +34,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "person",
-        sa.Column("case_id", sa.ForeignKey("case_file.case_id"), primary_key=True),
+        sa.Column("case_id", sa.String(64), sa.ForeignKey("case_file.case_id"), primary_key=True),
         sa.Column("place", sa.Integer, primary_key=True),
         sa.Column("id_number", sa.String(18), nullable=False),
         sa.Column("name", sa.String(64), nullable=False),
@@ -46,7 +46,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "consent",
-        sa.Column("case_id", sa.ForeignKey("case_file.case_id"), primary_key=True),
+        sa.Column("case_id", sa.String(64), sa.ForeignKey("case_file.case_id"), primary_key=True),
         sa.Column("reference", sa.LargeBinary, nullable=False, unique=True),
         sa.Column("not_after", sa.BigInteger, nullable=False),
         sa.Column("consent_no", sa.String(64), nullable=False),
@@ -55,7 +55,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "token",
-        sa.Column("case_id", sa.ForeignKey("case_file.case_id"), primary_key=True),
+        sa.Column("case_id", sa.String(64), sa.ForeignKey("case_file.case_id"), primary_key=True),
         sa.Column("place", sa.Integer, primary_key=True),
         sa.Column("department", sa.String(64), primary_key=True),
         sa.Column("jti", sa.LargeBinary, nullable=False),
@@ -65,7 +65,7 @@ def upgrade() -> None:
     op.create_table(
         "ask",
         sa.Column("ask_id", _NUMBER, primary_key=True),
-        sa.Column("case_id", sa.ForeignKey("case_file.case_id"), nullable=False),
+        sa.Column("case_id", sa.String(64), sa.ForeignKey("case_file.case_id"), nullable=False),
         sa.Column("place", sa.Integer, nullable=False),
         sa.Column("department", sa.String(64), nullable=False),
         sa.Column("predicate", sa.String(8), nullable=False),
@@ -93,9 +93,9 @@ def upgrade() -> None:
     op.create_index("batch_state", "question_batch", ["state", "department"])
     op.create_table(
         "question",
-        sa.Column("batch_id", sa.ForeignKey("question_batch.batch_id"), primary_key=True),
+        sa.Column("batch_id", _NUMBER, sa.ForeignKey("question_batch.batch_id"), primary_key=True),
         sa.Column("position", sa.Integer, primary_key=True),
-        sa.Column("ask_id", sa.ForeignKey("ask.ask_id"), nullable=False),
+        sa.Column("ask_id", _NUMBER, sa.ForeignKey("ask.ask_id"), nullable=False),
     )
     op.create_index("question_ask", "question", ["ask_id"])
     op.create_table(

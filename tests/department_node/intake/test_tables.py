@@ -280,22 +280,57 @@ def test_a_zip_bomb(csv: Path) -> None:
     assert int(str(found.details["size"])) > 40 << 20
 
 
-def test_a_workbook_with_too_many_texts(csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("department_node.intake.tables._STRINGS_BYTES", 50)
-    found = refusal(workbook(csv, [HEADER, *ROWS]))
-    assert (found.code, found.details["limit"]) == ("IMPORT_UNPACKED", 50)
-
-
-def rewritten(path: Path, member: str, old: bytes, new: bytes) -> Path:
-    """Replace bytes within one member of a workbook."""
+def rewritten(
+    path: Path, member: str, old: bytes, new: bytes, more: dict[str, bytes] | None = None
+) -> Path:
+    """Replace bytes within one member of a workbook and add others."""
     with ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
+        members = {name: archive.read(name) for name in archive.namelist()} | (more or {})
     assert old in members[member]
     members[member] = members[member].replace(old, new, 1)
     with ZipFile(path, "w", ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return path
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+STRINGS = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
+def with_shared_texts(path: Path, part: str, texts: list[str]) -> Path:
+    """Write a column as spreadsheet programs do: texts in one part, their numbers in the sheet."""
+    items = "".join(f"<si><t>{text}</t></si>" for text in texts)
+    rows = "".join(f'<row><c t="s"><v>{n}</v></c></row>' for n in range(len(texts)))
+    sheet = f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>'
+    override = f'<Override PartName="/{part}" ContentType="{STRINGS}" /></Types>'
+    return rewritten(
+        workbook(path, []),
+        "[Content_Types].xml",
+        b"</Types>",
+        override.encode(),
+        {
+            part: f'<sst xmlns="{MAIN}">{items}</sst>'.encode(),
+            "xl/worksheets/sheet1.xml": sheet.encode(),
+        },
+    )
+
+
+def test_shared_texts(csv: Path) -> None:
+    with_shared_texts(csv, "xl/sharedStrings.xml", ["姓名", "王甲", "李乙"])
+    assert read(csv) == (["姓名"], [["王甲"], ["李乙"]], [2, 3])
+
+
+def test_too_many_shared_texts(csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("department_node.intake.tables._HELD_BYTES", 100_000)
+    with_shared_texts(csv, "xl/sharedStrings.xml", ["姓名", *map(str, range(9_000))])
+    found = refusal(csv)
+    assert (found.code, found.details["limit"]) == ("IMPORT_UNPACKED", 100_000)
+
+
+def test_shared_texts_in_the_guise_of_a_sheet(csv: Path) -> None:
+    with_shared_texts(csv, "xl/worksheets/texts.xml", ["姓名", "王甲"])
+    assert refusal(csv).code == "IMPORT_GARBAGE"
 
 
 def test_an_entity_bomb(csv: Path) -> None:

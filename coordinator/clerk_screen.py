@@ -1,0 +1,156 @@
+"""What the clerk's commands print besides reports: cases, consents, plans and runs.
+
+Knows lines and their JSON. Masked names only; ids are never printed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from rich.table import Table
+
+from coordinator.asking.planner import Plan, Surroundings
+from coordinator.casework.cases import CASE_BYTES, Reading
+from coordinator.desk import Ran, Standing
+from coordinator.findings.leaving import Leaving
+from coordinator.findings.screen import place_name
+from coordinator.words import reason, say
+from federation import catalogue
+from federation.terminal import Terminal
+
+MOST_BYTES: Final = CASE_BYTES + 1
+"""Read of a case file; one byte more than is allowed, so that too much is noticed."""
+
+
+def opened(at: Terminal, number: str, reading: Reading, around: Surroundings) -> None:
+    """Say that a case was opened, and what was put right in its ids."""
+    case = reading.case
+    at.emit(
+        {
+            "case": number,
+            "programme": case.programme,
+            "members": case.members,
+            "notices": [{"person": p, "notice": n.value} for p, n in reading.notices],
+        }
+    )
+    first = case.applicant.masked
+    household = say("report", "household", at.lang, name=first, members=case.members)
+    programme = around.programmes.programme(case.programme).label(at.lang)
+    _say(at, "opened", case=number, household=household, programme=programme)
+    for person, notice in reading.notices:
+        if not at.json:
+            line = say("notice", notice.value, at.lang, person=person)
+            at.say(f"  {line}", f"  {line}")
+
+
+def standing(at: Terminal, one: Standing) -> None:
+    """Say how far a case's consent has come, and who has yet to sign."""
+    at.emit(standing_json(one))
+    stage = say("stage", one.stage.value, at.lang)
+    if one.missing:
+        people = say("report", "separator", at.lang).join(
+            f"{place + 1} {one.filed.case.persons[place].masked}" for place in one.missing
+        )
+        _say(at, "missing", case=one.filed.id, stage=stage, people=people)
+    else:
+        _say(at, "consent", case=one.filed.id, stage=stage)
+
+
+def standing_json(one: Standing) -> dict[str, Any]:
+    """Write a case's standing for programs."""
+    return {
+        "case": one.filed.id,
+        "programme": one.filed.case.programme,
+        "consent": one.stage.value,
+        "missing": [place + 1 for place in one.missing],
+        "questions": one.asked,
+        "answered": one.answered,
+    }
+
+
+def plan(at: Terminal, case_id: str, planned: Plan, around: Surroundings) -> None:
+    """Show a plan: questions by department, then what is not asked and what nobody covers."""
+    at.emit(
+        {
+            "case": case_id,
+            "asks": [{**asdict(ask), "person": ask.person + 1} for ask in planned.asks],
+            "not_asked": [asdict(one) for one in planned.not_asked],
+            "not_covered": [asdict(one) for one in planned.not_covered],
+        }
+    )
+    if at.json:
+        return
+    by_department: dict[str, list[str]] = {}
+    for ask in planned.asks:
+        label = around.catalogue.predicate(ask.predicate).label(at.lang)
+        by_department.setdefault(ask.department, []).append(f"{ask.person + 1} {label}")
+    _say_title(at, case_id, planned, len(by_department))
+    table = Table.grid(padding=(0, 2))
+    separator = say("report", "separator", at.lang)
+    for department, labels in by_department.items():
+        table.add_row(place_name(department, around, at.lang), separator.join(labels))
+    at.console().print(table)
+    find = around.catalogue.predicate
+    later = [
+        f"{find(one.predicate).label(at.lang)}({reason(one.why, at.lang)})"
+        for one in planned.not_asked
+    ]
+    missing = [
+        f"{find(one.predicate).label(at.lang)}({catalogue.kind(one.kind).label(at.lang)})"
+        for one in planned.not_covered
+    ]
+    for key, items in (("later", later), ("missing", missing)):
+        if items:
+            line = say("plan", key, at.lang, items=separator.join(items))
+            at.say(line, line)
+
+
+def ran(at: Terminal, one: Ran, seconds: float) -> None:
+    """Say what a run brought."""
+    at.emit(
+        {
+            "answered": one.answered,
+            "refused": one.refused,
+            "silent": one.silent,
+            "seconds": round(seconds, 3),
+            "not_ready": [standing_json(standing) for standing in one.not_ready],
+        }
+    )
+    for case in one.not_ready:
+        stage = say("stage", case.stage.value, at.lang)
+        _say(at, "not_ready", case=case.filed.id, stage=stage)
+    numbers = {"answered": one.answered, "refused": one.refused, "silent": one.silent}
+    _say(at, "ran", **numbers, seconds=f"{seconds:.1f}")
+
+
+def listed(at: Terminal, cases: Sequence[Standing], around: Surroundings) -> None:
+    """List cases."""
+    at.emit([standing_json(one) for one in cases])
+    if at.json:
+        return
+    table = Table.grid(padding=(0, 2))
+    for one in cases:
+        table.add_row(
+            one.filed.id,
+            around.programmes.programme(one.filed.case.programme).label(at.lang),
+            one.filed.case.applicant.masked,
+            say("stage", one.stage.value, at.lang),
+            f"{one.answered}/{one.asked}",
+        )
+    at.console().print(table)
+
+
+def left_json(row: Leaving) -> dict[str, Any]:
+    """Write what left a department for programs."""
+    return asdict(row)
+
+
+def _say(at: Terminal, key: str, **values: object) -> None:
+    line = say("desk", key, at.lang, **values)
+    at.say(line, line)
+
+
+def _say_title(at: Terminal, case_id: str, planned: Plan, departments: int) -> None:
+    questions = len(planned.asks)
+    line = say("plan", "title", at.lang, case=case_id, questions=questions, departments=departments)
+    at.say(line, line)

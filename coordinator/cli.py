@@ -1,0 +1,211 @@
+"""The coordinator's part of the command line: open cases, have them consented, ask, show.
+
+Knows arguments and what is printed. Every command is one call at the desk.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+
+from coordinator import clerk_screen as clerk
+from coordinator.asking.conductor import Event
+from coordinator.board import Board
+from coordinator.desk import Desk, Ran
+from coordinator.findings import report as reports
+from coordinator.findings import screen
+from coordinator.opening import open_desk
+from coordinator.store import ConsentStage
+from federation.errors import BadInput
+from federation.terminal import (
+    FolderOption,
+    JsonOption,
+    LangOption,
+    Terminal,
+    reporting,
+    terminal,
+)
+
+app = typer.Typer(help="Cases 核对业务: open, consent, ask, show.", no_args_is_help=True)
+
+CaseIds = Annotated[list[str] | None, typer.Argument(help="case numbers 案号")]
+CaseId = Annotated[str, typer.Argument(help="case number 案号")]
+All = Annotated[bool, typer.Option("--all", help="every case 全部案件")]
+
+
+@app.command()
+def new(
+    files: Annotated[list[Path], typer.Argument(help="case files 案件文件 (TOML)")],
+    plan: Annotated[str, typer.Option(help="plan with further questions 附加查询方案")] = "",
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Open cases from files: all of them, or none. 按案件文件立案,一份有误则全部不立。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        readings = [_reading(desk, file, plan) for file in files]
+        numbers = desk.new([reading.case for reading in readings], plan)
+        for number, reading in zip(numbers, readings, strict=True):
+            clerk.opened(at, number, reading, desk.around)
+
+
+@app.command()
+def consent(
+    cases: CaseIds = None,
+    every: All = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="case file with signatures that were missing 补签后的案件文件"),
+    ] = None,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Record consents with the registrar and fetch tokens. 登记授权并取得令牌。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        ids = _chosen(desk, cases, every)
+        if file:
+            if len(ids) != 1:
+                raise BadInput("CASES_MISSING")
+            desk.sign(ids[0], _reading(desk, file, "").case)
+        standing = desk.consent(ids)
+        for one in standing:
+            clerk.standing(at, one)
+    if any(one.stage is not ConsentStage.READY for one in standing):
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(
+    case: CaseId,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Show what would be asked, of whom, and what not. 查看将提出哪些问题。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        clerk.plan(at, case, desk.plan(case), desk.around)
+
+
+@app.command()
+def run(
+    cases: CaseIds = None,
+    every: All = False,
+    group: Annotated[
+        int, typer.Option(min=1, max=1000, help="cases a request 每次请求的案件数")
+    ] = 1,
+    again: Annotated[
+        bool, typer.Option("--again", help="ask everything anew 全部重新提问")
+    ] = False,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Ask all departments; run it again to go on. 向各部门提问;中断后再次运行即可继续。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        ids = _chosen(desk, cases, every)
+        began = time.monotonic()
+        ran = _run(desk, ids, at, group=group, again=again)
+        clerk.ran(at, ran, time.monotonic() - began)
+    if ran.silent or ran.not_ready:
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    case: CaseId,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Show a household's report. 查看核对报告。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        report = desk.show(case)
+        left = desk.leaving([case])
+        if at.json:
+            at.emit(reports.to_json(report) | {"left": [clerk.left_json(row) for row in left]})
+            return
+        page = Group(
+            screen.report(report, desk.around, at.lang),
+            "",
+            screen.leaving(left, desk.around, at.lang),
+        )
+        console = at.console()
+        console.print(page) if console.is_terminal else typer.echo(screen.plain(page))
+
+
+@app.command("list")
+def list_cases(
+    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
+) -> None:
+    """List all cases and how far they have come. 列出全部案件。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        clerk.listed(at, desk.standing(desk.case_ids()), desk.around)
+
+
+@app.command()
+def revoke(
+    case: CaseId,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Revoke a case's consent for good. 撤销授权,不可恢复。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        clerk.standing(at, desk.revoke(case))
+
+
+@contextmanager
+def _desk(folder: Path, at: Terminal) -> Iterator[Desk]:
+    with reporting(at), open_desk(folder) as desk:
+        yield desk
+
+
+def _reading(desk: Desk, file: Path, plan: str) -> Any:
+    try:
+        with file.open("rb") as handle:
+            data = handle.read(clerk.MOST_BYTES)
+    except OSError as e:
+        raise BadInput("FILE_MISSING", file=file.name, folder=file.parent.name) from e
+    try:
+        return desk.read(data, plan)
+    except BadInput as e:
+        e.details.setdefault("file", file.name)
+        raise
+
+
+def _chosen(desk: Desk, cases: Sequence[str] | None, every: bool) -> list[str]:
+    if every == bool(cases):
+        raise BadInput("CASES_MISSING")
+    return desk.case_ids() if every else list(dict.fromkeys(cases or ()))
+
+
+def _run(desk: Desk, ids: Sequence[str], at: Terminal, *, group: int, again: bool) -> Ran:
+    """Ask with the board shown live on a terminal, as plain lines in a pipe, not at all in JSON."""
+    board = Board(at.lang, lambda department: desk.around.manifest.party(department).name(at.lang))
+    console = at.console()
+    if at.json or not console.is_terminal:
+
+        def tell(event: Event) -> None:
+            if board.add(event) and not at.json:
+                typer.echo(board.line(event.department))
+
+        return desk.run(ids, tell, group=group, again=again)
+    with Live(board, console=console, refresh_per_second=8):
+        return desk.run(ids, lambda event: _noted(board, event), group=group, again=again)
+
+
+def _noted(board: Board, event: Event) -> None:
+    board.add(event)

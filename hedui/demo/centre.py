@@ -1,0 +1,125 @@
+"""The verification centre of the demonstration: its own process, run command by command.
+
+Knows the commands and how to go on when one was killed. What the centre learnt is read back from
+its database.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from coordinator.asking.record import Record
+from coordinator.casework import cases
+from coordinator.database import Database, open_database, url_of
+from coordinator.store import Store
+from federation import catalogue
+from federation.clock import SystemClock, business_date
+from federation.errors import Unavailable
+from federation.exchange import outcome_text
+from hedui.demo.processes import command
+from hedui.demo.verdict import Key
+
+TRIES: Final = 60
+_PAUSE: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question with its outcome; ``outcome`` is empty where nothing came back."""
+
+    key: Key
+    outcome: str
+
+
+class Centre:
+    """Runs the coordinator's commands, again and again until each has ended well."""
+
+    def __init__(self, folder: Path, *, patient: bool, quiet: bool, lang: str) -> None:
+        self._folder = folder
+        self._tries = TRIES if patient else 1
+        self._quiet = quiet
+        self._lang = lang
+        self._running: subprocess.Popen[bytes] | None = None
+        self._lock = Lock()
+
+    def open(self, files: Sequence[Path], number: int) -> None:
+        """Open cases from files; ``number`` cases are in the books before."""
+        for _ in range(self._tries):
+            if len(self.case_ids()) >= number + len(files):
+                return
+            self._once(["new", *map(str, files), "--plan", "demonstration"], quiet=True)
+        if len(self.case_ids()) < number + len(files):
+            raise Unavailable("DEMO_PROCESS", process="coordinator", log="case new")
+
+    def do(self, *words: str) -> None:
+        """Run a command that may be repeated until it ends well.
+
+        Raises:
+            Unavailable: DEMO_PROCESS when it never does.
+        """
+        for _ in range(self._tries):
+            if self._once(list(words), quiet=self._quiet) == 0:
+                return
+            time.sleep(_PAUSE)
+        raise Unavailable("DEMO_PROCESS", process="coordinator", log=" ".join(words))
+
+    def kill(self) -> bool:
+        """Kill the running command, if there is one."""
+        with self._lock:
+            if self._running is None or self._running.poll() is not None:
+                return False
+            self._running.kill()
+            return True
+
+    def case_ids(self) -> list[str]:
+        """List the cases in the order they were opened."""
+        with self._books() as database:
+            return Store(database).case_ids()
+
+    def labels(self, files: Sequence[Path]) -> dict[str, str]:
+        """Name each case as its file is named, found by the applicant."""
+        today = business_date(SystemClock().now())
+        stems = {cases.read(f.read_bytes(), today).case.applicant.id: f.stem for f in files}
+        with self._books() as database:
+            store = Store(database)
+            filed = store.cases(store.case_ids())
+        return {one.id: stems[one.case.applicant.id] for one in filed}
+
+    def asked(self, labels: dict[str, str]) -> Iterator[Asked]:
+        """Give every planned question with its outcome; ``labels`` name cases as the oracle does."""
+        predicates = catalogue.load()
+        with self._books() as database:
+            for filed in Store(database).cases(list(labels)):
+                for told in Record(database).told([filed.id])[filed.id]:
+                    person = filed.case.persons[told.ask.person].id
+                    values = predicates.predicate(told.ask.predicate).values
+                    yield Asked(
+                        (
+                            labels[filed.id],
+                            person,
+                            told.ask.department,
+                            told.ask.predicate,
+                            told.ask.parameter,
+                        ),
+                        outcome_text(told.answer, values) if told.answer else "",
+                    )
+
+    @contextmanager
+    def _books(self) -> Iterator[Database]:
+        data = self._folder / "data"
+        data.mkdir(mode=0o700, exist_ok=True)
+        with closing(open_database(url_of("", data))) as database:
+            yield database
+
+    def _once(self, words: list[str], *, quiet: bool) -> int:
+        line = command("case", *words, "--folder", str(self._folder), "--lang", self._lang)
+        sink = subprocess.DEVNULL if quiet else None
+        with self._lock:
+            running = subprocess.Popen(line, stdout=sink, stderr=sink)  # noqa: S603 - our own
+            self._running = running
+        return running.wait()

@@ -1,0 +1,99 @@
+"""``hedui demo``: the demonstration city from the command line.
+
+Knows options and the last line. Does not know how it is played.
+"""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+
+from federation.errors import BadInput
+from federation.terminal import JsonOption, LangOption, Terminal, reporting, terminal
+from hedui.demo import run as runs
+from hedui.demo import stage as stages
+from hedui.demo.processes import Troupe
+from hedui.demo.run import Options, Outcome
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option("--folder", "-C", help="keep everything here 保留在此目录")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="seed of the city and of the drill 随机种子")] = 1,
+    kills: Annotated[int, typer.Option(min=0, max=1000, help="kill processes 杀进程演练")] = 0,
+    serve: Annotated[bool, typer.Option("--serve", help="keep it running 持续运行")] = False,
+    record: Annotated[Path | None, typer.Option(help="record every message here 记录报文")] = None,
+    lang: LangOption = None,
+    json: JsonOption = False,
+) -> None:
+    """演示城市:核对中心查询十三个部门 A verification centre checks households at 13 departments."""
+    at = terminal(lang, json)
+    with reporting(at), _home(folder) as home:
+        if serve:
+            _serve(home, seed, at)
+            return
+        record = record.resolve() if record else None
+        outcome = runs.run(Options(folder=home, seed=seed, kills=kills, record=record), at)
+        _finish(outcome, at)
+
+
+def _finish(outcome: Outcome, at: Terminal) -> None:
+    row = {
+        "answers": outcome.verdict.answers,
+        "wrong": outcome.wrong,
+        "refusals": outcome.refused,
+    }
+    at.emit(row)
+    line = (
+        f"demo: {row['answers']} answers, {row['wrong']} wrong,"
+        f" {row['refusals']} refusals as expected"
+    )
+    at.say(line, line)
+    if outcome.wrong or not outcome.verdict.right:
+        raise typer.Exit(1)
+
+
+def _serve(home: Path, seed: int, at: Terminal) -> None:
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    stage = stages.build(home, seed=seed)
+    with Troupe(home / "logs") as troupe:
+        runs.start(troupe, stage, at)
+        centre = stage.party(stages.COORDINATOR)
+        at.say(
+            f"演示城市正在运行(Ctrl-C 停止)。例:\n  hedui case new {stage.cases[0]} -C {centre}",
+            f"the city is running (Ctrl-C stops it). Try:\n"
+            f"  hedui case new {stage.cases[0]} -C {centre}",
+        )
+        stop.wait()
+
+
+@contextmanager
+def _home(folder: Path | None) -> Iterator[Path]:
+    """Give an empty folder: the one that was named, or one that vanishes afterwards.
+
+    Raises:
+        BadInput: FOLDER_NOT_EMPTY.
+    """
+    if folder is not None:
+        if folder.exists() and any(folder.iterdir()):
+            raise BadInput("FOLDER_NOT_EMPTY", folder=folder.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder.resolve()
+        return
+    made = Path(tempfile.mkdtemp(prefix="hedui-demo-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -1,0 +1,160 @@
+"""The demonstration: from empty folders to a report that a person can read, held to the oracle.
+
+Knows the order of events and what is shown. Does not know how any party works.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from coordinator.findings import screen
+from coordinator.opening import open_desk
+from federation.terminal import Terminal
+from hedui.demo import stage as stages
+from hedui.demo.attacks import Attack, Attacker, Victim
+from hedui.demo.centre import Centre
+from hedui.demo.drill import Drill
+from hedui.demo.processes import Troupe
+from hedui.demo.stage import COORDINATOR, REGISTRAR, Stage
+from hedui.demo.verdict import Verdict, compare, read_oracle
+
+SHOWN: Final = "A"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a demonstration is to do."""
+
+    folder: Path
+    seed: int = 1
+    kills: int = 0
+    record: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a demonstration ended."""
+
+    verdict: Verdict
+    unanswered: int
+    attacks: tuple[Attack, ...]
+
+    @property
+    def refused(self) -> int:
+        """Count the attacks that were refused for their reason."""
+        return sum(attack.refused for attack in self.attacks)
+
+    @property
+    def wrong(self) -> int:
+        """Count wrong answers, missing answers and attacks with another end than expected."""
+        return len(self.verdict.wrong) + self.unanswered + len(self.attacks) - self.refused
+
+
+def run(options: Options, at: Terminal) -> Outcome:
+    """Play the whole demonstration."""
+    began = time.monotonic()
+    stage = stages.build(options.folder, seed=options.seed, record=options.record)
+    at.say(
+        f"已生成演示城市:{len(stage.nodes)} 个部门、{len(stage.cases)} 户(合成数据,证件号以 79 开头)",
+        f"made the demonstration city: {len(stage.nodes)} departments, {len(stage.cases)}"
+        " households (synthetic people, ids begin with 79)",
+    )
+    with Troupe(options.folder / "logs") as troupe:
+        start(troupe, stage, at)
+        centre = Centre(
+            stage.party(COORDINATOR),
+            patient=options.kills > 0,
+            quiet=at.json or options.kills > 0,
+            lang=at.lang,
+        )
+        _work(centre, troupe, stage, options, at)
+        labels = centre.labels(stage.cases)
+        attacks = _attack(stage, centre)
+        asked = list(centre.asked(labels))
+    answered = [(one.key, one.outcome) for one in asked if one.outcome]
+    verdict = compare(answered, read_oracle(stage.oracle))
+    outcome = Outcome(
+        verdict=verdict, unanswered=len(asked) - len(answered), attacks=tuple(attacks)
+    )
+    shown = next(case_id for case_id, label in labels.items() if label == SHOWN)
+    _show(stage, shown, list(labels), outcome, at)
+    seconds = time.monotonic() - began
+    at.say(f"用时 {seconds:.0f} 秒", f"took {seconds:.0f} s")
+    return outcome
+
+
+def start(troupe: Troupe, stage: Stage, at: Terminal) -> None:
+    """Start the registrar and every department, each its own process and database."""
+    folder = str(stage.party(REGISTRAR))
+    troupe.start(REGISTRAR, ["registrar", "serve", "--folder", folder, "--json"])
+    for _ in troupe.ready():
+        at.say("✓ 登记处就绪", "✓ registrar ready")
+    for node in stage.nodes:
+        home = stage.party(node)
+        words = ["node", "serve", "--folder", str(home), "--json"]
+        troupe.start(node, words, ["--plan", str(home / "import.toml"), "--enrol"])
+    for number, name in enumerate(troupe.ready()):
+        if name != REGISTRAR:
+            at.say(
+                f"✓ {name}:已导入、登记名册、开始应答({number}/{len(stage.nodes)})",
+                f"✓ {name}: imported, enrolled, answering ({number}/{len(stage.nodes)})",
+            )
+
+
+def _work(centre: Centre, troupe: Troupe, stage: Stage, options: Options, at: Terminal) -> None:
+    """Open, consent and ask: all cases at once, or one by one while processes are killed."""
+    drill = Drill(troupe, centre, kills=options.kills, seed=options.seed)
+    if not options.kills:
+        _settle(centre, stage.cases, 0)
+        return
+    drill.start()
+    try:
+        for number, case in enumerate(stage.cases):
+            _settle(centre, [case], number)
+            at.say(f"✓ 案件 {number + 1}", f"✓ case {number + 1}")
+        while drill.unfinished:
+            centre.do("run", "--all", "--again")
+    finally:
+        drill.stop()
+    at.say(
+        f"演练:杀死进程 {len(drill.killed)} 次({'、'.join(drill.killed)}),全部恢复",
+        f"drill: {len(drill.killed)} kills ({', '.join(drill.killed)}), all recovered",
+    )
+
+
+def _settle(centre: Centre, cases: Sequence[Path], number: int) -> None:
+    centre.open(cases, number)
+    centre.do("consent", "--all")
+    centre.do("run", "--all")
+
+
+def _attack(stage: Stage, centre: Centre) -> list[Attack]:
+    with open_desk(stage.party(COORDINATOR)) as desk:
+        (first,) = desk.standing(centre.case_ids()[:1])
+    victim = first.filed.case.applicant
+    attacker = Attacker(stage, Victim(victim.id, victim.name))
+    try:
+        return list(attacker.run())
+    finally:
+        attacker.close()
+
+
+def _show(stage: Stage, case_id: str, every: Sequence[str], outcome: Outcome, at: Terminal) -> None:
+    if at.json:
+        return
+    console = at.console()
+    with open_desk(stage.party(COORDINATOR)) as desk:
+        console.print()
+        console.print(screen.report(desk.show(case_id), desk.around, at.lang))
+        console.print()
+        console.print(screen.leaving(desk.leaving(every), desk.around, at.lang))
+    at.say("\n演示中的攻击", "\nattacks in this demonstration")
+    for attack in outcome.attacks:
+        mark = "✓" if attack.refused else "✗"
+        got = attack.got if attack.refused else f"{attack.got} (≠ {attack.expected})"
+        at.say(f"  {attack.zh} → {got} {mark}", f"  {attack.en} → {got} {mark}")
+    for key in outcome.verdict.wrong[:20]:
+        text = f"  ✗ {key[0]} {key[2]} {key[3]} {key[4]}"
+        at.say(text, text)
