@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from coordinator.asking.conductor import Conductor, Event, Progress, State
 from coordinator.asking.planner import Plan, Surroundings, plan
+from coordinator.asking.questions import Told
 from coordinator.asking.record import Record
 from coordinator.casework import cases, consents
 from coordinator.casework.cases import Case, Reading
@@ -204,6 +205,10 @@ class Desk:
         consent = self._store.consents([case_id]).get(case_id)
         took = max((one.millis for one in told), default=0)
         return make(filed, consent, rows, self._clock.now(), took)
+
+    def told(self, case_ids: Sequence[str]) -> dict[str, list[Told]]:
+        """Give every question of these cases with its newest answer, or why there is none."""
+        return self._record.told(case_ids)
 
     def leaving(self, case_ids: Sequence[str]) -> list[Leaving]:
         """Count what left each department for these cases, looking for their ids and names.

@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -16,12 +17,15 @@ import typer
 
 from federation.errors import BadInput
 from federation.terminal import JsonOption, LangOption, Terminal, reporting, terminal
+from hedui.demo import families
 from hedui.demo import run as runs
 from hedui.demo import stage as stages
 from hedui.demo.processes import Troupe
 from hedui.demo.run import Options, Outcome
 
 app = typer.Typer()
+
+MOST_STANDARD = 100_000
 
 
 @app.command()
@@ -32,6 +36,12 @@ def demo(
     seed: Annotated[int, typer.Option(help="seed of the city and of the drill 随机种子")] = 1,
     kills: Annotated[int, typer.Option(min=0, max=1000, help="kill processes 杀进程演练")] = 0,
     serve: Annotated[bool, typer.Option("--serve", help="keep it running 持续运行")] = False,
+    real: Annotated[
+        bool, typer.Option("--families", help="9,275 real families 真实家庭 (401ksubs)")
+    ] = False,
+    standard: Annotated[
+        str, typer.Option(help="with --families: monthly standard a person 月标准")
+    ] = "425",
     record: Annotated[Path | None, typer.Option(help="record every message here 记录报文")] = None,
     lang: LangOption = None,
     json: JsonOption = False,
@@ -41,6 +51,9 @@ def demo(
     with reporting(at), _home(folder) as home:
         if serve:
             _serve(home, seed, at)
+            return
+        if real:
+            _families(home, standard, at)
             return
         record = record.resolve() if record else None
         outcome = runs.run(Options(folder=home, seed=seed, kills=kills, record=record), at)
@@ -60,6 +73,29 @@ def _finish(outcome: Outcome, at: Terminal) -> None:
     )
     at.say(line, line)
     if outcome.wrong or not outcome.verdict.right:
+        raise typer.Exit(1)
+
+
+def _families(home: Path, standard: str, at: Terminal) -> None:
+    try:
+        amount = Decimal(standard)
+        good = 0 < amount <= MOST_STANDARD and amount == round(amount, 2)
+    except InvalidOperation:
+        good = False
+    if not good:
+        raise BadInput("STANDARD_INVALID", most=MOST_STANDARD)
+    found, expected = families.run(home, amount, at)
+    at.say(
+        f"{found.families:,} 户中 {found.within_income:,} 户收入不超标准,"
+        f"其中 {found.over_assets:,} 户金融资产超过 12 个月标准",
+        f"of {found.families:,} families {found.within_income:,} are within the income standard;"
+        f" {found.over_assets:,} of these hold more than 12 months of it",
+    )
+    wrong = sum(found.as_json()[name] != n for name, n in expected.as_json().items())
+    line = f"families: {found.families} families, {wrong} counts wrong"
+    at.say(line, line)
+    at.emit(found.as_json())
+    if wrong:
         raise typer.Exit(1)
 
 

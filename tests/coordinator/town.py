@@ -1,0 +1,513 @@
+"""A coordinator with a registrar and departments played in memory: real tokens, real signatures.
+
+A department can be slow, absent, refusing, forgetful or lying; that is one line of a script. What
+it was sent is kept, so that a test can say which bytes came twice.
+"""
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from coordinator.asking.conductor import Conductor, Patience, Ports
+from coordinator.asking.journal import Journal
+from coordinator.asking.planner import Surroundings
+from coordinator.asking.record import Record
+from coordinator.asking.requests import Asker
+from coordinator.casework import programmes
+from coordinator.database import Database, open_database, url_of
+from coordinator.desk import Books, ConsentTerms, Desk
+from coordinator.store import Store
+from crypto.keys import SigningKey
+from federation import catalogue, clock, consent, policy, status
+from federation.clock import FixedClock
+from federation.consent import Claims, Grant
+from federation.consenting import (
+    ConsentForm,
+    ConsentReceipt,
+    ConsentState,
+    IssuedToken,
+    IssuedTokens,
+)
+from federation.errors import Refused
+from federation.exchange import Answer, Header, Outcome, Purpose, Question, Refusal, Scope
+from federation.manifest import Manifest, PartyEntry, PartyRole
+from federation.strictjson import loads, unb64
+from federation.wire import codec, signed
+
+NOW = 1_795_000_000  # 2026-11-18T14:26:40Z
+APPLICANT = "79030119700312011X"
+WIFE = "790302197009190289"
+CHILD = "790501201409030456"
+POLICY = """
+family = "town"
+version = 3
+issued = 2026-01-01
+expires = 2027-12-31
+title = { zh = "测试", en = "Test" }
+[[parameter]]
+id = "wage-12s"
+kind = "rung"
+per_head = 996000
+zh = "12个月低保标准"
+en = "12 months of the dibao standard"
+[[parameter]]
+id = "deposit-12s"
+kind = "rung"
+per_head = 996000
+zh = "12个月低保标准"
+en = "12 months of the dibao standard"
+[[parameter]]
+id = "si-base"
+kind = "band"
+edges = [83000, 124500]
+zh = "缴费基数档"
+en = "contribution base bands"
+[[parameter]]
+id = "w12m"
+kind = "window"
+months = 12
+zh = "近12个月"
+en = "last 12 months"
+""" + "".join(
+    f"""
+[[rule]]
+predicate = "{predicate}"
+purposes = ["ENTRY", "REVIEW"]
+parameters = {parameters}
+period = "month"
+max_age_days = 120
+"""
+    for predicate, parameters in (
+        ("P07", []),
+        ("P09", ["w12m"]),
+        ("P15", ["si-base"]),
+        ("P22", []),
+        ("P33", []),
+        ("P40", []),
+        ("P46", []),
+        ("P50", ["deposit-12s"]),
+    )
+)
+PROGRAMMES = """
+[[programme]]
+id = "DIBAO_URBAN"
+zh = "城市低保"
+en = "Urban minimum living guarantee"
+subjects = ["APPLICANT", "MEMBER"]
+supporters = "on_demand"
+sums = ["H1"]
+""" + "".join(
+    f"""
+[[programme.question]]
+predicate = "{predicate}"
+parameter = "{parameter}"
+roles = ["APPLICANT", "MEMBER"]
+min_age = {low}
+max_age = 200
+finding = {finding}
+zh = "{zh}"
+en = "{en}"
+"""
+    for predicate, parameter, low, finding, zh, en in (
+        ("P07", "", 18, [], "登记的婚姻状况", "Marital status"),
+        ("P22", "", 16, ["YES"], "有经营所得申报,需核实", "Declared business income: check"),
+        ("P40", "", 0, ["YES"], "有机动车,需核实", "Owns a motor vehicle: check"),
+        ("P46", "", 16, ["YES"], "有在营企业,需核实", "Owns an active company: check"),
+        (
+            "P50",
+            "deposit-12s",
+            0,
+            ["NO"],
+            "存款超过规定线,需核实",
+            "Deposits above the line: check",
+        ),
+        ("P51", "deposit-12s", 0, ["NO"], "证券超过规定线", "Securities above the line: check"),
+    )
+)
+KINDS = {
+    "public_security": ("public_security", "公安", "Public security"),
+    "tax": ("tax", "税务", "Tax"),
+    "market_regulation": ("market_regulation", "市场监管", "Market regulation"),
+    "bank_a": ("bank", "甲银行", "Bank A"),
+    "bank_b": ("bank", "乙银行", "Bank B"),
+}
+
+Script = Callable[[Question], Answer]
+
+
+def case_text(*, more: str = "", evidence: str = "ab" * 32, commission: str = "790301-17") -> str:
+    """Write a case file of one applicant; ``more`` is added as it is."""
+    return f"""
+programme = "DIBAO_URBAN"
+trigger = "ENTRY"
+area = "790301"
+commission = "{commission}"
+operator = "op-lin"
+{person_text(APPLICANT, "王甲", "SELF", "APPLICANT", evidence=evidence)}
+{more}
+"""
+
+
+def person_text(
+    number: str, name: str, relation: str, role: str, *, method: str = "SELF", **consent: str
+) -> str:
+    """Write one person of a case file."""
+    return f"""
+[[person]]
+id = "{number}"
+name = "{name}"
+relation = "{relation}"
+role = "{role}"
+[person.consent]
+method = "{method}"
+signer = "{consent.get("signer", "")}"
+evidence = "{consent.get("evidence", "cd" * 32)}"
+"""
+
+
+WIFE_TEXT = person_text(WIFE, "李乙", "SPOUSE", "MEMBER")
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after this line ran."""
+
+
+def yes_no(question: Question) -> Answer:
+    """Answer YES to company and business questions, NO to everything else."""
+    outcome = Outcome.YES if question.predicate in {"P22", "P46"} else Outcome.NO
+    return told(outcome)
+
+
+def told(outcome: Outcome, value: int = 0, refusal: Refusal = Refusal.NONE) -> Answer:
+    """Make an answer as of 2026-11-17."""
+    return Answer(
+        outcome=outcome,
+        value=value,
+        refusal=refusal,
+        as_of=20261117,
+        scope=Scope.CITY,
+        period_from=20261101,
+        period_to=20261201,
+        policy_version=3,
+        use_no=1,
+    )
+
+
+@dataclass
+class Department:
+    """One department: verifies requests, keeps answers by qid, remembers the tokens it was shown.
+
+    ``script`` is taken up call by call: an error is raised before the department sees the request,
+    ``after`` an error once it has answered durably; None and the end of the script: it answers.
+    """
+
+    id: str
+    key: SigningKey
+    asker: SigningKey
+    answer: Script = yes_no
+    script: list[BaseException | None] = field(default_factory=list)
+    after: list[BaseException | None] = field(default_factory=list)
+    gate: threading.Event | None = None
+    replay: bytes = b""
+    requests: list[bytes] = field(default_factory=list)
+    answers: dict[bytes, bytes] = field(default_factory=dict)
+    known: set[bytes] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def call(self, request: bytes) -> bytes:
+        with self.lock:
+            self.requests.append(request)
+            before = self.script.pop(0) if self.script else None
+        if self.gate:
+            self.gate.wait(20)
+        if before:
+            raise before
+        reply = self.replay or self._reply(request)
+        with self.lock:
+            lost = self.after.pop(0) if self.after else None
+        if lost:
+            raise lost
+        return reply
+
+    def qids(self) -> list[bytes]:
+        return [header_of(request).qid for request in self.requests]
+
+    def _reply(self, request: bytes) -> bytes:
+        batch = codec.decode_batch(request)
+        header = signed.claimed_header(batch)
+        if header.qid in self.answers:
+            return self.answers[header.qid]
+        opened = signed.verify(batch, header, {self.asker.kid: self.asker.verify_key})
+        assert header.audience == self.id
+        self.known |= {jti_of(shown) for shown in batch.presentations}
+        items = [codec.encode_answer(self._one(codec.decode_question(i))) for i in opened.items]
+        back = Header(
+            method=header.method,
+            sender=self.id,
+            audience=header.sender,
+            qid=header.qid,
+            issued=header.issued,
+            expires=header.expires,
+            n=0,
+            root=signed.UNSET_ROOT,
+            request_hash=opened.digest,
+        )
+        reply = codec.encode_batch(signed.sign(signed.prepare(back, items), self.key))
+        self.answers[header.qid] = reply
+        return reply
+
+    def _one(self, question: Question) -> Answer:
+        if question.jti and question.jti not in self.known:
+            return told(Outcome.PRESENT_AGAIN)
+        return self.answer(question)
+
+
+@dataclass
+class Departments:
+    """All departments, as a transport."""
+
+    by_id: dict[str, Department]
+
+    def __getitem__(self, department: str) -> Department:
+        return self.by_id[department]
+
+    def call(self, department: str, request: bytes) -> bytes:
+        return self.by_id[department].call(request)
+
+
+@dataclass
+class RegistrarTwin:
+    """Records consents and issues real tokens; fails as its script says."""
+
+    key: SigningKey
+    holder: SigningKey
+    forms: dict[bytes, ConsentForm] = field(default_factory=dict)
+    revoked: set[str] = field(default_factory=set)
+    script: list[BaseException | None] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def record(self, forms: Sequence[ConsentForm]) -> list[ConsentReceipt]:
+        self._step("record")
+        return [self._receipt(form) for form in forms]
+
+    def tokens(self, consent_nos: Sequence[str]) -> list[IssuedTokens]:
+        self._step("tokens")
+        by_number = {form.reference.hex(): form for form in self.forms.values()}
+        return [self._issued(number, by_number[number]) for number in consent_nos]
+
+    def revoke(self, consent_nos: Sequence[str]) -> list[ConsentReceipt]:
+        self._step("revoke")
+        self.revoked |= set(consent_nos)
+        return []
+
+    def _step(self, name: str) -> None:
+        self.calls[name] += 1
+        error = self.script.pop(0) if self.script else None
+        if error:
+            raise error
+
+    def _receipt(self, form: ConsentForm) -> ConsentReceipt:
+        before = self.forms.setdefault(form.reference, form)
+        if before.grants != form.grants or before.not_after != form.not_after:
+            raise Refused("CONSENT_CHANGED")
+        missing = tuple(i for i, person in enumerate(form.persons) if not person.evidence)
+        return ConsentReceipt(
+            reference=form.reference,
+            consent_no=form.reference.hex(),
+            state=ConsentState.SIGNATURE_MISSING if missing else ConsentState.COMPLETE,
+            missing=missing,
+        )
+
+    def _issued(self, number: str, form: ConsentForm) -> IssuedTokens:
+        wanted: dict[tuple[int, str], list[Grant]] = {}
+        for one in form.grants:
+            grant = Grant(
+                predicate=one.predicate,
+                parameter=one.parameter,
+                form=catalogue.load().predicate(one.predicate).form.value,
+                max_uses=one.max_uses,
+                members=form.members,
+            )
+            wanted.setdefault((one.person, one.department), []).append(grant)
+        tokens = tuple(
+            IssuedToken(person=person, department=department, token=self._token(department, grants))
+            for (person, department), grants in wanted.items()
+        )
+        return IssuedTokens(consent_no=number, tokens=tokens)
+
+    def _token(self, department: str, grants: list[Grant]) -> bytes:
+        claims = replace(CLAIMS, audience=department, jti=os.urandom(16), sub=os.urandom(32))
+        claims = replace(claims, holder=self.holder.verify_key.raw)
+        return consent.issue(claims, {os.urandom(16): grant for grant in grants}, self.key)
+
+
+CLAIMS = Claims(
+    issuer="registrar",
+    audience="",
+    sub=bytes(32),
+    issued=clock.day_start(NOW),
+    not_before=clock.day_start(NOW),
+    expires=clock.month_end(NOW),
+    jti=bytes(16),
+    holder=bytes(32),
+    status_index=0,
+    status_uri=status.uri_of("registrar", "tax"),
+    purpose=Purpose.ENTRY,
+    basis="CONSENT",
+    policy_family="town",
+    policy_version=3,
+    uses_a_month=100,
+    data_life_days=0,
+    role="APPLICANT",
+    household_salt=bytes(16),
+    household_commitment=bytes(32),
+    members=1,
+    evidence=bytes(32),
+)
+
+
+def jti_of(presentation: bytes) -> bytes:
+    payload = presentation.split(b".")[1]
+    claims = loads(unb64(payload, "claims"), "claims")
+    return unb64(claims["jti"], "jti")
+
+
+def header_of(request: bytes) -> Header:
+    """Read the header of a request."""
+    return signed.claimed_header(codec.decode_batch(request))
+
+
+def questions_of(request: bytes) -> list[Question]:
+    """Read the questions of a request."""
+    return [codec.decode_question(one.item) for one in codec.decode_batch(request).items]
+
+
+def surroundings(keys: dict[str, SigningKey]) -> Surroundings:
+    """Make programmes, catalogue, manifest and policy of the town."""
+    parties = {
+        "registrar": _entry("registrar", PartyRole.REGISTRAR, keys["registrar"]),
+        "coordinator": _entry("coordinator", PartyRole.COORDINATOR, keys["coordinator"]),
+        **{name: _entry(name, PartyRole.NODE, keys[name]) for name in KINDS},
+    }
+    return Surroundings(
+        programmes=programmes.parse_programmes(PROGRAMMES, catalogue.load()),
+        catalogue=catalogue.load(),
+        manifest=Manifest(
+            federation="town",
+            version=1,
+            issued=NOW,
+            expires=NOW * 2,
+            demonstration=True,
+            ca=b"",
+            parties=parties,
+            pseudonym_keys={},
+        ),
+        policy=policy.parse(POLICY.encode(), catalogue.load()),
+    )
+
+
+def _entry(name: str, role: PartyRole, key: SigningKey) -> PartyEntry:
+    kind, zh, en = KINDS.get(name, ("", name, name))
+    return PartyEntry(
+        id=name,
+        role=role,
+        kind=kind,
+        zh=zh,
+        en=en,
+        endpoint="",
+        keys={key.kid: key.verify_key},
+        certificates=frozenset(),
+    )
+
+
+@dataclass
+class Town:
+    """The coordinator's folder and everybody it talks to; ``desk`` opens it anew each time."""
+
+    data: Path
+    keys: dict[str, SigningKey]
+    around: Surroundings
+    departments: Departments
+    registrar: RegistrarTwin
+    clock: FixedClock
+    patience: Patience = field(
+        default_factory=lambda: Patience(tries=3, whole=20, pause=0.001, longest_pause=0.002)
+    )
+    wrap_journal: Callable[[Journal], Journal] = field(default=lambda journal: journal)
+    wrap_store: Callable[[Store], Store] = field(default=lambda store: store)
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        database = open_database(url_of("", self.data))
+        try:
+            yield database
+        finally:
+            database.close()
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        with self.database() as database:
+            conductor = Conductor(
+                Asker(party="coordinator", key=self.keys["coordinator"], policy_version=3),
+                {name: self.around.manifest.party(name).keys for name in KINDS},
+                Ports(
+                    journal=self.wrap_journal(Journal(database)),
+                    transport=self.departments,
+                    clock=self.clock,
+                ),
+                self.patience,
+                workers=8,
+            )
+            yield Desk(
+                books=Books(store=self.wrap_store(Store(database)), record=Record(database)),
+                registrar=self.registrar,
+                conductor=conductor,
+                around=self.around,
+                terms=ConsentTerms(
+                    days=100,
+                    max_uses=12,
+                    issuers={self.registrar.key.kid: self.registrar.key.verify_key},
+                ),
+                clock=self.clock,
+            )
+
+    def ready(self, *texts: str) -> list[str]:
+        """Open cases and have them consented."""
+        with self.desk() as desk:
+            cases = [desk.read((text or case_text()).encode()).case for text in texts or ("",)]
+            ids = desk.new(cases)
+            desk.consent(ids)
+        return ids
+
+    def outcomes(self, case_id: str) -> dict[tuple[int, str, str], str]:
+        """Give what was told, by person, department and predicate; "" where nothing was."""
+        with self.database() as database:
+            return {
+                (one.ask.person, one.ask.department, one.ask.predicate): (
+                    one.answer.outcome.name if one.answer else ""
+                )
+                for one in Record(database).told([case_id])[case_id]
+            }
+
+
+def build(data: Path) -> Town:
+    """Make a town."""
+    keys = {
+        name: SigningKey.from_seed(name.encode().ljust(32, b"."))
+        for name in ("registrar", "coordinator", *KINDS)
+    }
+    departments = {
+        name: Department(id=name, key=keys[name], asker=keys["coordinator"]) for name in KINDS
+    }
+    return Town(
+        data=data,
+        keys=keys,
+        around=surroundings(keys),
+        departments=Departments(departments),
+        registrar=RegistrarTwin(key=keys["registrar"], holder=keys["coordinator"]),
+        clock=FixedClock(NOW),
+    )
