@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from federation.errors import BadInput, Unavailable
@@ -46,11 +46,8 @@ class Database:
         Raises:
             Unavailable: DATABASE_UNAVAILABLE.
         """
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except OperationalError as e:
-            raise Unavailable("DATABASE_UNAVAILABLE") from e
+        with _typed_errors(), self._engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -59,17 +56,25 @@ class Database:
         Raises:
             Unavailable: DATABASE_UNAVAILABLE.
         """
-        try:
-            with self._writer, self._engine.connect() as connection:
-                writer = connection.execution_options(**{_WRITING: True})
-                with writer.begin():
-                    yield writer
-        except OperationalError as e:
-            raise Unavailable("DATABASE_UNAVAILABLE") from e
+        with _typed_errors(), self._writer, self._engine.connect() as connection:
+            writer = connection.execution_options(**{_WRITING: True})
+            with writer.begin():
+                yield writer
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    """Tell a database that is away, full or damaged from a bug of ours."""
+    try:
+        yield
+    except DatabaseError as e:
+        if type(e) in {DatabaseError, OperationalError}:
+            raise Unavailable("DATABASE_UNAVAILABLE") from e
+        raise
 
 
 def url_of(setting: str, data: Path) -> str:

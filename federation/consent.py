@@ -14,7 +14,7 @@ from crypto.keys import SigningKey, VerifyKey
 from federation import limits
 from federation.errors import PeerFault, Refused
 from federation.exchange import Purpose
-from federation.strictjson import Json, b64, dumps, loads, unb64
+from federation.strictjson import Json, b64, dumps, exactly, loads, unb64
 
 ALGORITHM: Final = "Ed25519"
 TYPE: Final = "dc+sd-jwt"
@@ -172,20 +172,18 @@ def _read(presentation: bytes, issuers: Mapping[str, VerifyKey]) -> Consent:
     head, dot, payload = body.partition(b".")
     if not dot or len(disclosures) > limits.TOKEN_GRANTS:
         raise _malformed("parts")
-    header = loads(unb64(head, "header"), "header")
-    if header.keys() != {"alg", "kid", "typ"} or header["alg"] != ALGORITHM:
-        raise _malformed("header")
-    if header["typ"] != TYPE or header["kid"] not in issuers:
+    header = exactly(loads(unb64(head, "header"), "header"), {"alg", "kid", "typ"}, "header")
+    if header["alg"] != ALGORITHM or header["typ"] != TYPE or header["kid"] not in issuers:
         raise _malformed("header")
     issuers[header["kid"]].verify(body, unb64(signature, "signature"))
-    claims = loads(unb64(payload, "claims"), "claims")
+    claims = exactly(loads(unb64(payload, "claims"), "claims"), _CLAIMS, "claims")
     return Consent(claims=_read_claims(claims), grants=_read_grants(claims["grants"], disclosures))
 
 
 def _read_grants(slots: Any, disclosures: list[bytes]) -> dict[tuple[str, str], Grant]:
     if type(slots) is not list or len(slots) > limits.TOKEN_GRANTS:
         raise _malformed("grants")
-    digests = {_text(_object(slot, {"..."})["..."]) for slot in slots}
+    digests = {_text(exactly(slot, {"..."}, "slot")["..."]) for slot in slots}
     if len(digests) != len(slots):
         raise _malformed("repeated digest")
     grants: dict[tuple[str, str], Grant] = {}
@@ -221,15 +219,16 @@ def _read_grant(text: bytes) -> Grant:
 
 
 def _read_claims(c: Json) -> Claims:
-    if c.keys() != _CLAIMS or c["vct"] != KIND or c["_sd_alg"] != "sha-256":
+    if c["vct"] != KIND or c["_sd_alg"] != "sha-256":
         raise _malformed("claims")
-    jwk = _object(_object(c["cnf"], {"jwk"})["jwk"], {"crv", "kty", "x"})
+    jwk = exactly(exactly(c["cnf"], {"jwk"}, "cnf")["jwk"], {"crv", "kty", "x"}, "cnf")
     if (jwk["kty"], jwk["crv"]) != ("OKP", "Ed25519"):
         raise _malformed("cnf")
-    status = _object(_object(c["status"], {"status_list"})["status_list"], {"idx", "uri"})
-    purpose = _object(c["purpose"], {"class", "basis"})
-    policy = _object(c["policy"], {"family", "version"})
-    household = _object(c["household"], {"salt", "commitment", "members"})
+    listed = exactly(c["status"], {"status_list"}, "status")["status_list"]
+    status = exactly(listed, {"idx", "uri"}, "status")
+    purpose = exactly(c["purpose"], {"class", "basis"}, "purpose")
+    policy = exactly(c["policy"], {"family", "version"}, "policy")
+    household = exactly(c["household"], {"salt", "commitment", "members"}, "household")
     issued, not_before, expires = (_whole(c[name], 1 << 40) for name in ("iat", "nbf", "exp"))
     if not issued <= not_before < expires:
         raise _malformed("times")
@@ -296,12 +295,6 @@ def _grant_json(grant: Grant) -> Json:
         value["members"] = grant.members
     if grant.args:
         value["args"] = [b64(a) for a in grant.args]
-    return value
-
-
-def _object(value: Any, keys: set[str]) -> Json:
-    if type(value) is not dict or value.keys() != keys:
-        raise _malformed("object")
     return value
 
 

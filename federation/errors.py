@@ -83,6 +83,12 @@ class HeduiError(Exception):
         """Say what to do now."""
         return self._fill(lang, "help")
 
+    def unsaid(self) -> dict[str, object]:
+        """Give the details that neither title nor help mentions."""
+        kind = table().get(self.code)
+        said = f"{kind.en.title} {kind.en.help}" if kind else ""
+        return {name: v for name, v in self.details.items() if "{" + name + "}" not in said}
+
     def _fill(self, lang: str, part: str) -> str:
         kind = table().get(self.code)
         if kind is None:

@@ -5,6 +5,7 @@ must stay offline (root keys, CA key) lie in ``root/`` and are needed by nobody 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from crypto import labels, oprf
+from crypto.envelope import SIGNATURES_MAX
 from crypto.keys import SealCost, SigningKey
 from federation import catalogue, certificates, keyfile, manifest, policy, root
 from federation.certificates import Authority
@@ -26,6 +28,10 @@ from federation.wire.channel import TlsIdentity
 PSEUDONYM_SEED: Final = "hedui/pseudonym-seed"
 ROOT_KEY: Final = "hedui/root"
 CA_KEY: Final = "hedui/ca"
+
+_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NAME_MOST: Final = 40
+"""Longest name of a federation, characters: it stands in the CA's certificate."""
 
 Progress = Callable[[str], None]
 
@@ -95,16 +101,23 @@ def found(folder: Path, plan: FederationPlan, progress: Progress = lambda _: Non
 
 
 def _check(folder: Path, plan: FederationPlan) -> None:
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput("FOLDER_NOT_EMPTY", folder=folder.name)
     policy.parse(plan.policy, catalogue.load())
     ids = [party.id for party in plan.parties]
     registrars = [p for p in plan.parties if p.role is PartyRole.REGISTRAR]
-    valid_ids = all(i.replace("_", "").isalnum() and i.isascii() and i != "root" for i in ids)
+    valid_ids = all(_ID.fullmatch(i) and i != "root" for i in ids)
     if len(set(ids)) != len(ids) or len(registrars) != 1 or not valid_ids:
         raise BadInput("PLAN_INVALID", why="party ids, or not exactly one registrar")
-    if not 1 <= plan.threshold <= plan.root_keys:
+    if not 1 <= plan.threshold <= plan.root_keys <= SIGNATURES_MAX:
         raise BadInput("PLAN_INVALID", why="threshold of root keys")
+    if not 1 <= len(plan.federation) <= NAME_MOST:
+        raise BadInput("PLAN_INVALID", why="name of the federation")
+    for party in plan.parties:
+        try:
+            tomllib.loads(_settings(party))
+        except tomllib.TOMLDecodeError as e:
+            raise BadInput("PLAN_INVALID", why=f"settings of {party.id}: {e}") from e
 
 
 def _make(party: PartyPlan, authority: Authority, plan: FederationPlan) -> _Made:
@@ -169,9 +182,11 @@ def _write_party(
     (folder / "tls.pem").write_bytes(made.tls.certificate)
     for name, data in documents.items():
         (folder / name).write_bytes(data)
-    settings = f'party = "{plan.id}"\nlisten = "{plan.endpoint}"\n{plan.settings}'
-    tomllib.loads(settings)
-    (folder / "party.toml").write_text(settings, "utf-8")
+    (folder / "party.toml").write_text(_settings(plan), "utf-8")
+
+
+def _settings(plan: PartyPlan) -> str:
+    return f'party = "{plan.id}"\nlisten = "{plan.endpoint}"\n{plan.settings}'
 
 
 def _write_seeds(folder: Path, seeds: Mapping[int, bytes], cost: SealCost) -> None:

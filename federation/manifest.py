@@ -12,10 +12,20 @@ from crypto.errors import CryptoError
 from crypto.keys import VerifyKey
 from federation.errors import PeerFault
 from federation.root import Root
-from federation.strictjson import Json, b64, dumps, loads, unb64
+from federation.strictjson import Json, b64, dumps, exactly, loads, unb64
 
 PAYLOAD_TYPE: Final = "application/vnd.hedui.manifest.v1+json"
 SUITES: Final = frozenset({"ed25519"})
+
+_KEYS: Final = frozenset(
+    {"federation", "version", "issued", "expires", "demonstration", "ca", "parties"}
+    | {"pseudonym_keys"}
+)
+_PARTY_KEYS: Final = frozenset(
+    {"id", "role", "kind", "zh", "en", "endpoint", "keys", "certificates"}
+)
+_KEY_KEYS: Final = frozenset({"kid", "suite", "use", "public"})
+_PSEUDONYM_KEYS: Final = frozenset({"department", "epoch", "public"})
 
 
 class PartyRole(StrEnum):
@@ -118,45 +128,61 @@ def read(document: bytes, root: Root, *, now: int, floor: int = 0) -> Manifest:
     return manifest
 
 
-def _manifest(raw: Any) -> Manifest:
-    parties = [_entry(row) for row in raw["parties"]]
+def _manifest(value: Any) -> Manifest:
+    raw = exactly(value, _KEYS, "manifest")
+    parties = [_entry(exactly(row, _PARTY_KEYS, "party")) for row in raw["parties"]]
     by_id = {entry.id: entry for entry in parties}
     if len(by_id) != len(parties) or type(raw["demonstration"]) is not bool:
         raise ValueError("parties")
     if sum(entry.role is PartyRole.REGISTRAR for entry in parties) != 1:
         raise ValueError("registrar")
+    listed = [exactly(row, _PSEUDONYM_KEYS, "pseudonym_key") for row in raw["pseudonym_keys"]]
     return Manifest(
-        federation=str(raw["federation"]),
-        version=int(raw["version"]),
-        issued=int(raw["issued"]),
-        expires=int(raw["expires"]),
+        federation=_text(raw["federation"]),
+        version=_whole(raw["version"]),
+        issued=_whole(raw["issued"]),
+        expires=_whole(raw["expires"]),
         demonstration=raw["demonstration"],
-        ca=str(raw["ca"]).encode(),
+        ca=_text(raw["ca"]).encode(),
         parties=by_id,
         pseudonym_keys={
-            (str(row["department"]), int(row["epoch"])): unb64(row["public"], "key")
-            for row in raw["pseudonym_keys"]
+            (_text(row["department"]), _whole(row["epoch"])): unb64(row["public"], "key")
+            for row in listed
         },
     )
 
 
 def _entry(row: Json) -> PartyEntry:
     keys = {}
-    for listed in row["keys"]:
+    for value in row["keys"]:
+        listed = exactly(value, _KEY_KEYS, "key")
         key = VerifyKey(unb64(listed["public"], "key"))
-        if listed["suite"] not in SUITES or listed["kid"] != key.kid:
+        known = listed["suite"] in SUITES and listed["use"] == "sign"
+        if not known or listed["kid"] != key.kid:
             raise ValueError("key")
         keys[key.kid] = key
     return PartyEntry(
-        id=str(row["id"]),
+        id=_text(row["id"]),
         role=PartyRole(row["role"]),
-        kind=str(row["kind"]),
-        zh=str(row["zh"]),
-        en=str(row["en"]),
-        endpoint=str(row["endpoint"]),
+        kind=_text(row["kind"]),
+        zh=_text(row["zh"]),
+        en=_text(row["en"]),
+        endpoint=_text(row["endpoint"]),
         keys=keys,
-        certificates=frozenset(str(c) for c in row["certificates"]),
+        certificates=frozenset(_text(c) for c in row["certificates"]),
     )
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError("text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("integer")
+    return value
 
 
 def _entry_json(entry: PartyEntry) -> Json:

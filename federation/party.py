@@ -27,7 +27,11 @@ from federation.wire.tap import Tap, to_folder
 
 SIGNING: Final = "hedui/signing"
 TLS: Final = "hedui/tls"
-_KEYS: Final = {"party", "listen", "data", "record_wire", "node", "registrar", "coordinator"}
+_KEYS: Final = {
+    **dict.fromkeys(("party", "listen", "data", "record_wire"), str),
+    **dict.fromkeys((role.value for role in PartyRole), dict),
+}
+"""What may stand in ``party.toml``, with its type; each role has its own table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +83,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raw = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         raise BadInput("SETTINGS_INVALID", file=path.name, why=str(e)) from e
-    unknown = raw.keys() - _KEYS
-    if unknown or not isinstance(raw.get("party"), str):
-        raise BadInput("SETTINGS_INVALID", file=path.name, why=f"{min(unknown, default='party')}?")
+    for name, value in raw.items():
+        if type(value) is not _KEYS.get(name):
+            raise BadInput("SETTINGS_INVALID", file=path.name, why=name)
+    if not raw.get("party"):
+        raise BadInput("SETTINGS_INVALID", file=path.name, why="party")
     return raw
 
 
@@ -111,7 +117,10 @@ def load(folder: Path, role: PartyRole, now: int) -> Party:
         key=keyfile.load(folder / "tls.key", secret, purpose=TLS),
     )
     data = folder / settings.get("data", "data")
-    data.mkdir(mode=0o700, exist_ok=True)
+    try:
+        data.mkdir(mode=0o700, exist_ok=True)
+    except OSError as e:
+        raise BadInput("SETTINGS_INVALID", file="party.toml", why="data") from e
     return Party(
         folder=folder,
         entry=entry,

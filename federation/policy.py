@@ -25,6 +25,14 @@ _VALUE_KEYS: Final = {
     "area": {"prefix"},
     "value": {"value"},
 }
+_VALUE: Final = {
+    "window": "months",
+    "rung": "per_head",
+    "band": "edges",
+    "area": "prefix",
+    "value": "value",
+}
+"""What a parameter of each kind cannot do without: a default would quietly change answers."""
 _PARAMETERLESS: Final = {
     ParameterKind.NONE,
     ParameterKind.MEMBERS,
@@ -116,7 +124,7 @@ def parse(text: bytes, catalogue: Catalogue) -> Policy:
         return _policy(raw, catalogue, hashlib.sha256(text).digest())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise BadInput("POLICY_INVALID", where="file", why=str(e)) from e
-    except (KeyError, TypeError, ValueError) as e:
+    except (AttributeError, KeyError, TypeError, ValueError) as e:
         raise BadInput("POLICY_INVALID", where="policy", why=f"{type(e).__name__} {e}") from e
 
 
@@ -154,8 +162,13 @@ def _parameter(row: dict[str, Any]) -> Parameter:
     if kind not in _VALUE_KEYS:
         raise _invalid(str(row["id"]), f"unknown kind {kind}")
     _only(row, {"id", "kind", "zh", "en"} | _VALUE_KEYS[kind], str(row["id"]))
+    if _VALUE[kind] not in row:
+        raise _invalid(str(row["id"]), f"has no {_VALUE[kind]}")
     values = {**row, "edges": tuple(row.get("edges", ()))}
     parameter = Parameter(**values)
+    texts = (parameter.id, parameter.zh, parameter.en, parameter.prefix, parameter.value)
+    if any(type(text) is not str for text in texts):
+        raise _invalid(str(row["id"]), "id, zh, en, prefix and value are texts")
     numbers = (parameter.months, parameter.per_head, *parameter.edges)
     if any(type(number) is not int or number < 0 for number in numbers):
         raise _invalid(parameter.id, "numbers are whole and not negative")

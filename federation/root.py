@@ -11,7 +11,7 @@ from crypto.errors import CryptoError
 from crypto.keys import SigningKey, VerifyKey
 from federation import limits
 from federation.errors import BadInput, PeerFault
-from federation.strictjson import b64, dumps, loads, unb64
+from federation.strictjson import b64, dumps, exactly, loads, unb64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,13 @@ def read(data: bytes) -> Root:
         BadInput: ROOT_INVALID.
     """
     try:
-        raw = loads(data, "root")
-        keys = {row["kid"]: VerifyKey(unb64(row["public"], "key")) for row in raw["keys"]}
-        root = Root(keys=keys, threshold=int(raw["threshold"]))
+        raw = exactly(loads(data, "root"), {"threshold", "keys"}, "root")
+        rows = [exactly(row, {"kid", "public"}, "key") for row in raw["keys"]]
+        keys = {row["kid"]: VerifyKey(unb64(row["public"], "key")) for row in rows}
+        root = Root(keys=keys, threshold=raw["threshold"])
     except (PeerFault, CryptoError, KeyError, TypeError, ValueError) as e:
         raise BadInput("ROOT_INVALID") from e
-    mismatched = any(kid != key.kid for kid, key in keys.items())
-    if mismatched or not 1 <= root.threshold <= len(keys):
+    mismatched = len(keys) != len(rows) or any(kid != key.kid for kid, key in keys.items())
+    if mismatched or type(root.threshold) is not int or not 1 <= root.threshold <= len(keys):
         raise BadInput("ROOT_INVALID")
     return root

@@ -14,10 +14,11 @@ from crypto.errors import CryptoError
 from crypto.keys import SigningKey, VerifyKey
 from federation import limits
 from federation.errors import PeerFault, Refused
-from federation.strictjson import b64, dumps, loads, unb64
+from federation.strictjson import b64, dumps, exactly, loads, unb64
 
 TYPE: Final = "statuslist+jwt"
 _PACKED: Final = limits.STATUS_ENTRIES // 4
+_CLAIMS: Final = frozenset({"sub", "iat", "exp", "ttl", "status_list"})
 
 
 class Status(IntEnum):
@@ -98,19 +99,19 @@ def _read(jwt: bytes, uri: str, issuers: Mapping[str, VerifyKey]) -> StatusList:
         raise ValueError("size")
     body, _, signature = jwt.rpartition(b".")
     head, _, payload = body.partition(b".")
-    header = loads(unb64(head, "header"), "header")
-    if header.keys() != {"alg", "kid", "typ"} or header["alg"] != "Ed25519":
+    header = exactly(loads(unb64(head, "header"), "header"), {"alg", "kid", "typ"}, "header")
+    if header["alg"] != "Ed25519" or header["typ"] != TYPE:
         raise ValueError("header")
-    if header["typ"] != TYPE:
-        raise ValueError("type")
     issuers[header["kid"]].verify(body, unb64(signature, "signature"))
-    claims = loads(unb64(payload, "claims"), "claims")
-    listed = claims["status_list"]
+    claims = exactly(loads(unb64(payload, "claims"), "claims"), _CLAIMS, "claims")
+    listed = exactly(claims["status_list"], {"bits", "lst"}, "status_list")
     if claims["sub"] != uri or listed["bits"] != 2 or type(claims["iat"]) is not int:
         raise ValueError("claims")
     inflate = zlib.decompressobj()
     packed = inflate.decompress(unb64(listed["lst"], "list"), _PACKED)
-    if len(packed) != _PACKED or inflate.unconsumed_tail or not inflate.eof:
+    # A tail inside the stream is a bomb cut short; one behind it was never part of the list.
+    tail = inflate.unconsumed_tail or inflate.unused_data
+    if len(packed) != _PACKED or tail or not inflate.eof:
         raise ValueError("length")
     return StatusList(
         uri=uri, issued=claims["iat"], packed=packed, digest=hashlib.sha256(jwt).digest()

@@ -6,6 +6,7 @@ Knows RFC 8259 and RFC 4648 §5. Does not know what the values mean.
 import base64
 import binascii
 import json
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NoReturn
 
 from federation import limits
@@ -58,6 +59,17 @@ def loads(data: bytes, what: str) -> Any:
     return value
 
 
+def exactly(value: Any, keys: AbstractSet[str], what: str) -> Json:
+    """Hold a parsed value to an object of exactly these keys.
+
+    Raises:
+        PeerFault: MALFORMED.
+    """
+    if not isinstance(value, dict) or value.keys() != keys:
+        raise PeerFault("MALFORMED", message=what)
+    return value
+
+
 def dumps(value: Any) -> bytes:
     """Write compact JSON with sorted keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -68,12 +80,15 @@ def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def unb64(text: str | bytes, what: str) -> bytes:
-    """Read unpadded canonical base64url.
+def unb64(text: object, what: str) -> bytes:
+    """Read unpadded canonical base64url from text or ASCII bytes.
 
     Raises:
-        PeerFault: MALFORMED for padding, white space, a foreign alphabet or stray trailing bits.
+        PeerFault: MALFORMED for padding, white space, a foreign alphabet, stray trailing bits,
+            and any other type.
     """
+    if not isinstance(text, str | bytes):
+        raise PeerFault("MALFORMED", message=what)
     try:
         raw = text.encode("ascii") if isinstance(text, str) else text
         data = binascii.a2b_base64(raw.translate(_URL_SAFE) + b"=" * (-len(raw) % 4))

@@ -109,5 +109,8 @@ def show(error: HeduiError, at: Terminal) -> None:
         typer.echo(json.dumps(row, ensure_ascii=False, sort_keys=True), err=True)
         return
     typer.echo(f"{title}  {error.code}", err=True)
+    unsaid = " ".join(f"{name}={value}" for name, value in error.unsaid().items())
+    if unsaid:
+        typer.echo(f"{at.pick('细节:', 'Details: ')}{unsaid}", err=True)
     if help_text:
         typer.echo(f"{at.pick('怎么办:', 'What to do: ')}{help_text}", err=True)

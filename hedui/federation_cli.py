@@ -4,6 +4,8 @@ Knows the plan file. What is made stands in ``federation.founding``.
 """
 
 import tomllib
+from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +14,13 @@ import typer
 from crypto.keys import SealCost
 from federation import founding, root
 from federation import manifest as manifests
-from federation.clock import SystemClock, business_time
+from federation.clock import SystemClock, business_date, business_time
 from federation.errors import BadInput
 from federation.founding import FederationPlan, PartyPlan
 from federation.manifest import PartyRole
 from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
+from hedui.demo.policy import policy_toml
+from hedui.demo.population import STANDARD_FEN
 
 app = typer.Typer(no_args_is_help=True, help="联合体 found a federation, show who takes part")
 
@@ -26,15 +30,19 @@ _PARTY_KEYS = {"id", "role", "kind", "zh", "en", "endpoint", "settings"}
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="an empty folder 空目录")],
-    plan: Annotated[Path, typer.Option(help="federation.toml: the parties 参与方")],
-    policy: Annotated[Path, typer.Option(help="policy.toml to be signed 待签政策")],
+    plan: Annotated[
+        Path | None, typer.Option(help="federation.toml (see: federation example) 参与方")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="policy.toml to be signed (see: federation example) 政策")
+    ] = None,
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
     """创建根密钥、证书机构和全部参与方 Make root keys, CA and every party's folder."""
     at = terminal(lang, json)
     with reporting(at):
-        planned = read_plan(plan, policy)
+        planned = read_plan(_text(plan, example_plan), _text(policy, example_policy))
         made = founding.found(folder, planned, lambda party: at.say(f"✓ {party}", f"✓ {party}"))
         at.emit({"federation": made.federation, "parties": list(made.parties)})
         at.say(
@@ -71,20 +79,46 @@ def show(folder: FolderOption, lang: LangOption = None, json: JsonOption = False
             at.say(text, text)
 
 
-def read_plan(path: Path, policy: Path) -> FederationPlan:
+@app.command()
+def example(
+    policy: Annotated[bool, typer.Option("--policy", help="the policy instead 输出政策")] = False,
+) -> None:
+    """输出可修改的示例 Print the example plan (or policy) that init uses, to be changed."""
+    typer.echo((example_policy() if policy else example_plan()).decode(), nl=False)
+
+
+def example_plan() -> bytes:
+    """Give the shipped ``federation.toml``."""
+    return resources.files("hedui").joinpath("federation.toml").read_bytes()
+
+
+def example_policy() -> bytes:
+    """Give the shipped policy: that of the demonstration city."""
+    return policy_toml(STANDARD_FEN, business_date(SystemClock().now()))
+
+
+def _text(path: Path | None, otherwise: Callable[[], bytes]) -> bytes:
+    if path is None:
+        return otherwise()
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        raise BadInput("PLAN_INVALID", why=str(e)) from e
+
+
+def read_plan(plan: bytes, policy: bytes) -> FederationPlan:
     """Read ``federation.toml`` and the policy that goes with it.
 
     Raises:
         BadInput: PLAN_INVALID.
     """
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-        text = policy.read_bytes()
+        raw = tomllib.loads(plan.decode("utf-8"))
         parties = [_party(row) for row in raw["party"]]
         return FederationPlan(
             federation=str(raw["federation"]),
             parties=parties,
-            policy=text,
+            policy=policy,
             now=SystemClock().now(),
             days=int(raw.get("days", 366)),
             demonstration=bool(raw.get("demonstration", False)),
@@ -92,7 +126,7 @@ def read_plan(path: Path, policy: Path) -> FederationPlan:
             threshold=int(raw.get("threshold", 2)),
             cost=SealCost.INTERACTIVE,
         )
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         raise BadInput("PLAN_INVALID", why=str(e)) from e
     except (KeyError, TypeError, ValueError) as e:
         raise BadInput("PLAN_INVALID", why=f"{type(e).__name__} {e}") from e

@@ -178,7 +178,9 @@ def decode_answer(data: bytes) -> Answer:
         PeerFault: OVERSIZE or MALFORMED.
     """
     m = strict(node_pb2.Answer, data, limits.ANSWER_ITEM_BYTES)
-    if len(data) != limits.ANSWER_ITEM_BYTES or any(m.pad):
+    # UNAVAILABLE is the asker's own word for silence: nobody says it on the wire.
+    silent = int(m.outcome) == Outcome.UNAVAILABLE
+    if len(data) != limits.ANSWER_ITEM_BYTES or any(m.pad) or silent:
         raise PeerFault("MALFORMED", message="Answer")
     try:
         return Answer(

@@ -7,6 +7,7 @@ from typing import Final
 
 import grpc
 from google.protobuf.any_pb2 import Any as ProtoAny
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status.rpc_status import from_call as status_of
 
@@ -43,12 +44,12 @@ def to_status(error: HeduiError) -> status_pb2.Status:
 
 def from_call(error: grpc.RpcError, peer: str) -> HeduiError:
     """Turn a failed call into the typed error it stands for."""
-    status = status_of(error) if isinstance(error, grpc.Call) else None
-    details: list[ProtoAny] = list(status.details) if status else []
-    for detail in details:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info) and info.domain == _DOMAIN and info.reason in table():
-            return _CLASSES[table()[info.reason].fault](info.reason, peer=peer)
+    try:
+        reason = _reason(error)
+    except (DecodeError, ValueError):  # a status that contradicts itself says nothing
+        reason = ""
+    if reason in table():
+        return _CLASSES[table()[reason].fault](reason, peer=peer)
     code = error.code() if isinstance(error, grpc.Call) else None
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Unavailable("PEER_SLOW", peer=peer)
@@ -57,3 +58,14 @@ def from_call(error: grpc.RpcError, peer: str) -> HeduiError:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return PeerFault("OVERSIZE", peer=peer)
     return PeerFault("PEER_FAILED", peer=peer, status=getattr(code, "name", "?"))
+
+
+def _reason(error: grpc.RpcError) -> str:
+    """Read our own code from a failed call's details, if it is there."""
+    status = status_of(error) if isinstance(error, grpc.Call) else None
+    details: list[ProtoAny] = list(status.details) if status else []
+    for detail in details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == _DOMAIN:
+            return str(info.reason)
+    return ""

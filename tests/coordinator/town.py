@@ -470,7 +470,7 @@ class Town:
                 terms=ConsentTerms(
                     days=100,
                     max_uses=12,
-                    issuers={self.registrar.key.kid: self.registrar.key.verify_key},
+                    issuers=dict(self.around.manifest.registrar.keys),
                 ),
                 clock=self.clock,
             )
