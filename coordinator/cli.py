@@ -16,11 +16,11 @@ from rich.live import Live
 from coordinator import clerk_screen as clerk
 from coordinator.asking.conductor import Event
 from coordinator.board import Board
+from coordinator.casework.filed import ConsentStage
 from coordinator.desk import Desk, Ran
 from coordinator.findings import report as reports
 from coordinator.findings import screen
 from coordinator.opening import open_desk
-from coordinator.store import ConsentStage
 from federation.errors import BadInput
 from federation.terminal import (
     FolderOption,

@@ -5,12 +5,12 @@ hold. Whoever writes has all of it on the disk when the ``with`` block ends, or 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -23,6 +23,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from federation.errors import BadInput, Unavailable
 
+V = TypeVar("V")
+
+IN: Final = 900
+"""Most values one statement compares with; SQLite's older limit is 999."""
 _WRITING: Final = "hedui_writing"
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
@@ -64,6 +68,11 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def chunks(values: Sequence[V]) -> Iterable[Sequence[V]]:
+    """Cut a list to what one statement takes."""
+    return (values[i : i + IN] for i in range(0, len(values), IN))
 
 
 @contextmanager

@@ -16,10 +16,11 @@ from coordinator.asking.questions import Told
 from coordinator.asking.record import Record
 from coordinator.casework import cases, consents
 from coordinator.casework.cases import Case, Reading
+from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
 from coordinator.findings.assess import assess
 from coordinator.findings.leaving import Leaving, leaving
 from coordinator.findings.report import Report, make
-from coordinator.store import ConsentStage, FiledCase, FiledConsent, Store
+from coordinator.store import Store
 from crypto.keys import VerifyKey
 from federation.clock import Clock, business_date
 from federation.consenting import ConsentForm, ConsentReceipt, IssuedTokens
@@ -48,11 +49,15 @@ class Registrar(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentTerms:
-    """How long a consent lasts, how often each question may be put, and who signs tokens."""
+    """How long a consent lasts, how often each question may be put, and who signs tokens.
+
+    ``random`` draws references and salts.
+    """
 
     days: int
     max_uses: int
     issuers: dict[str, VerifyKey] = field(repr=False)
+    random: Callable[[int], bytes] = os.urandom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +100,6 @@ class Desk:
         around: Surroundings,
         terms: ConsentTerms,
         clock: Clock,
-        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._store = books.store
         self._record = books.record
@@ -104,7 +108,6 @@ class Desk:
         self.around = around
         self._terms = terms
         self._clock = clock
-        self._random = random
 
     def read(self, data: bytes, plan_id: str = "") -> Reading:
         """Read and check a case file, its programme and its plan.
@@ -121,7 +124,7 @@ class Desk:
         """Open checked cases and give their numbers; all or none."""
         now = self._clock.now()
         pairs = [(case, plan_id) for case in opened]
-        return self._store.add(pairs, now, business_date(now).year, self._random)
+        return self._store.add(pairs, now, business_date(now).year, self._terms.random)
 
     def sign(self, case_id: str, later: Case) -> None:
         """Take over evidence that was missing, from a case file of the same people.
@@ -259,7 +262,8 @@ class Desk:
 
     def _consent(self, filed: Sequence[FiledCase]) -> None:
         ids = [one.id for one in filed]
-        self._file([one for one in filed if one.id not in self._store.consents(ids)])
+        before = self._store.consents(ids)
+        self._file([one for one in filed if one.id not in before])
         asks = self._store.asks(ids)
         known = self._store.consents(ids)
         open_stages = {ConsentStage.FILED, ConsentStage.BLOCKED}
@@ -289,7 +293,9 @@ class Desk:
             not_after = self._clock.now() + self._terms.days * DAY
             self._store.file_consents(
                 [
-                    FiledConsent(case_id=one.id, reference=self._random(16), not_after=not_after)
+                    FiledConsent(
+                        case_id=one.id, reference=self._terms.random(16), not_after=not_after
+                    )
                     for one in fresh
                 ],
                 asks,

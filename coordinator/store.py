@@ -6,71 +6,19 @@ is on the disk. Does not know questions that were sent (``asking.journal`` does)
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from coordinator.asking.questions import Ask
 from coordinator.casework.cases import Case, CasePerson, Method, Relation, Signature
+from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent, Token
 from coordinator.casework.programmes import Role
-from coordinator.database import Database
+from coordinator.database import Database, chunks
 from coordinator.schema import ask, case_file, consent, person, serial, token
 from federation.errors import BadInput
 from federation.exchange import Purpose
 from federation.ids import PersonId
-
-V = TypeVar("V")
-
-IN: Final = 900
-"""Most values one statement compares with; SQLite's older limit is 999."""
-
-
-class ConsentStage(StrEnum):
-    """How far a case's consent has come; only READY may be asked."""
-
-    DRAFT = "DRAFT"
-    FILED = "FILED"
-    BLOCKED = "BLOCKED_CONSENT"
-    RECORDED = "RECORDED"
-    READY = "READY"
-    REVOKED = "REVOKED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FiledCase:
-    """A case in the books: its number, plan, salt and the second it was opened."""
-
-    id: str
-    case: Case
-    plan: str
-    opened: int
-    salt: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FiledConsent:
-    """A case's consent: what was sent to the registrar and what it said."""
-
-    case_id: str
-    reference: bytes
-    not_after: int
-    consent_no: str = ""
-    stage: ConsentStage = ConsentStage.FILED
-    missing: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A consent token for one person of a case at one department."""
-
-    case_id: str
-    place: int
-    department: str
-    jti: bytes
-    token: bytes = field(repr=False)
-
 
 _CASES = select(case_file).where(case_file.c.case_id.in_(bindparam("ids", expanding=True)))
 _PEOPLE = (
@@ -220,11 +168,6 @@ class Store:
                 connection.execute(insert(token), rows)
             if consents:
                 connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
-
-
-def chunks(values: Sequence[V]) -> Iterable[Sequence[V]]:
-    """Cut a list to what one statement takes."""
-    return (values[i : i + IN] for i in range(0, len(values), IN))
 
 
 def _numbers(connection: Connection, areas: Sequence[str], year: int) -> list[str]:

@@ -6,7 +6,7 @@ look stand in ``inspect_cli``.
 
 import logging
 import signal
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Literal
@@ -26,7 +26,7 @@ from department_node.node import Node, RunningNode
 from department_node.records import SqliteRecords
 from federation import catalogue as predicates
 from federation import party as parties
-from federation.clock import SystemClock
+from federation.clock import SystemClock, business_date
 from federation.errors import BadInput
 from federation.manifest import PartyRole
 from federation.terminal import FolderOption, JsonOption, LangOption, Terminal, reporting, terminal
@@ -84,7 +84,7 @@ def import_(
                 table=table or file.stem,
                 id_column=id_column or None,
                 encoding=chosen,
-                as_of=as_of.date() if as_of else date.today(),
+                as_of=as_of.date() if as_of else business_date(SystemClock().now()),
                 append=append,
                 max_bytes=max_mib << 20,
             )

@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, Self
@@ -23,8 +24,9 @@ from federation.clock import Clock, SystemClock, business_date, epoch_of
 from federation.errors import BadInput
 from federation.manifest import PartyRole
 from federation.party import Party
-from federation.wire import server
+from federation.wire import description, server
 from federation.wire.channel import Peers
+from federation.wire.description import Description
 from federation.wire.registrar_client import RegistrarClient
 
 SERVICE: Final = "federation.v1.DepartmentNode"
@@ -144,7 +146,8 @@ class RunningNode:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._answerer = node.answerer()
-        service = server.Service(name=SERVICE, methods={"Ask": self._answerer.ask})
+        methods = {"Ask": self._answerer.ask, "Describe": self._describe}
+        service = server.Service(name=SERVICE, methods=methods)
         party = node.party
         self._server = server.build(party.manifest, party.tls, party.listen, service, party.tap)
         self.port = self._server.port
@@ -160,6 +163,17 @@ class RunningNode:
         self._server.stop()
         self._node.status.stop()
         self._count()
+
+    def _describe(self, _: str, request: bytes) -> bytes:
+        description.check_request(request)
+        return description.encode(
+            Description(
+                party=self._node.party.id,
+                version=version("hedui"),
+                predicates=tuple(sorted(self._node.catalogue.answers)),
+                paused=self._node.paused_file.exists(),
+            )
+        )
 
     def _count(self) -> None:
         refused = self._answerer.transport_refusals

@@ -32,6 +32,8 @@ CA_KEY: Final = "hedui/ca"
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 NAME_MOST: Final = 40
 """Longest name of a federation, characters: it stands in the CA's certificate."""
+DAYS_MOST: Final = 3_660
+"""Longest life of certificates and documents, days."""
 
 Progress = Callable[[str], None]
 
@@ -111,8 +113,8 @@ def _check(folder: Path, plan: FederationPlan) -> None:
         raise BadInput("PLAN_INVALID", why="party ids, or not exactly one registrar")
     if not 1 <= plan.threshold <= plan.root_keys <= SIGNATURES_MAX:
         raise BadInput("PLAN_INVALID", why="threshold of root keys")
-    if not 1 <= len(plan.federation) <= NAME_MOST:
-        raise BadInput("PLAN_INVALID", why="name of the federation")
+    if not 1 <= len(plan.federation) <= NAME_MOST or not 1 <= plan.days <= DAYS_MOST:
+        raise BadInput("PLAN_INVALID", why="name of the federation, or days")
     for party in plan.parties:
         try:
             tomllib.loads(_settings(party))

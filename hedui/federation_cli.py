@@ -48,10 +48,10 @@ def init(
         at.say(
             f"联合体 {made.federation}:{len(made.parties)} 方,根密钥 {planned.root_keys} 把,"
             f"须 {planned.threshold} 把共同签名。\n请把 root/ 移到离线介质,由不同单位分别保管;"
-            "把各方目录交给各方,并更换 passphrase。",
+            "把各方目录交给各方,passphrase 文件与密钥分开保管。",
             f"federation {made.federation}: {len(made.parties)} parties, {planned.root_keys} root"
             f" keys of which {planned.threshold} must sign.\nMove root/ to offline media held by"
-            " different bodies; hand each party its folder and have it change the passphrase.",
+            " different bodies; hand each party its folder, and its passphrase file separately.",
         )
 
 

@@ -26,6 +26,8 @@ from federation.clock import Clock
 from federation.errors import HeduiError, PeerFault, Unavailable
 
 _ROUNDS: Final = 3  # first asking, once more with presentations, once more after expiry
+UNSETTLED: Final = "UNSETTLED"
+"""Why a question is left open that a department asked to be put anew once too often."""
 _TRANSIENT: Final = frozenset({"PEER_FAILED"})  # a peer that broke off may have been restarted
 
 
@@ -152,46 +154,63 @@ class Conductor:
         todo = units(self._ports.journal.open_questions(case_ids, again=again), group)
         if not todo:
             return
-        stop = Flag()
-        lock = Lock()
-
-        def tell(event: Event) -> None:
-            with lock:
-                progress(event)
-
+        control = _Control(self._patience, _one_at_a_time(progress), Flag())
         width = -(-self._workers // len(todo))
         with ThreadPoolExecutor(width * len(todo), thread_name_prefix="ask") as pool:
             futures = []
             for department, mine in todo.items():
-                lane = Lane(self._asker, department, self._keys[department], self._ports)
-                lane.prepare(mine, self._patience, tell, stop)
+                lane = Lane(self._asker, department, self._keys[department], self._ports, control)
+                lane.fill(mine)
                 futures += [pool.submit(lane.work) for _ in range(min(width, len(mine)))]
             try:
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             finally:
-                stop.set()
+                control.stop.set()
         for future in done:
             future.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    """What all lanes of a run share; ``stop`` ends pauses and takes no more work."""
+
+    patience: Patience
+    tell: Progress
+    stop: Flag
+
+
+def _one_at_a_time(progress: Progress) -> Progress:
+    lock = Lock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            progress(event)
+
+    return tell
 
 
 class Lane:
     """One department's queue of work, emptied by one or more threads."""
 
     def __init__(
-        self, asker: Asker, department: str, keys: Mapping[str, VerifyKey], ports: Ports
+        self,
+        asker: Asker,
+        department: str,
+        keys: Mapping[str, VerifyKey],
+        ports: Ports,
+        control: _Control,
     ) -> None:
         self._asker = asker
         self._department = department
         self._keys = keys
         self._ports = ports
+        self._patience = control.patience
+        self._control = control
         self._queue: deque[Unit] = deque()
         self._absent = False
 
-    def prepare(self, work: Sequence[Unit], patience: Patience, tell: Progress, stop: Flag) -> None:
+    def fill(self, work: Sequence[Unit]) -> None:
         """Take work, and say that it waits."""
-        self._patience = patience
-        self._tell_all = tell
-        self._stop = stop
         self._queue.extend(work)
         for unit in work:
             self._tell(State.WAITING, unit.cases, len(unit.asks))
@@ -199,41 +218,45 @@ class Lane:
     def work(self) -> None:
         """Do one unit after another until none is left or somebody stops."""
         try:
-            while self._queue and not self._stop.is_set():
+            while not self._control.stop.is_set():
                 try:
                     unit = self._queue.popleft()
                 except IndexError:
                     return
                 self._settle(unit)
         except BaseException:
-            self._stop.set()
+            self._control.stop.set()
             raise
 
     def _settle(self, unit: Unit) -> None:
         left: Sequence[int] = unit.asks
         if unit.batch_id is not None:
-            batch, left = self._ports.journal.batch(unit.batch_id)
-            left = self._put(batch, left)
+            left = self._put(self._ports.journal.batch(unit.batch_id))
         for _ in range(_ROUNDS):
-            if not left or self._stop.is_set():
+            if not left or self._control.stop.is_set():
                 return
             again: list[int] = []
             for part in parts(self._ports.journal.wanted(left)):
                 now = self._ports.clock.now()
                 request = compose(self._asker, self._department, part, now, self._ports.random)
                 batch = self._ports.journal.keep(self._department, part, request)
-                again += self._put(batch, [one.ask_id for one in part])
+                again += self._put(batch)
             left = again
+        if left:
+            self._tell(State.SILENT, unit.cases, len(left), code=UNSETTLED)
 
-    def _put(self, batch: Batch, asks: Sequence[int]) -> Sequence[int]:
+    def _put(self, batch: Batch) -> Sequence[int]:
         """Send one request until it is answered or given up; give what must be put anew."""
+        if batch.ended:
+            self._ports.journal.end(batch.id, BatchState.REPLACED, "CONSENT_REVOKED")
+            return batch.asks
         began = self._ports.monotonic()
         for attempt in range(1 if self._absent else self._patience.tries):
             if attempt and not self._pause(attempt, began):
                 break
             if self._ports.clock.now() > batch.expires:
                 self._ports.journal.end(batch.id, BatchState.REPLACED, "EXPIRED")
-                return asks
+                return batch.asks
             self._ports.journal.sending(batch.id)
             try:
                 raw = self._ports.transport.call(self._department, batch.request)
@@ -272,7 +295,7 @@ class Lane:
         pause = min(doubled, self._patience.longest_pause) * (0.5 + self._ports.jitter() / 2)
         if self._ports.monotonic() - began + pause > self._patience.whole:
             return False
-        return not self._stop.wait(pause)
+        return not self._control.stop.wait(pause)
 
     def _tell(
         self,
@@ -285,7 +308,7 @@ class Lane:
         refused: int = 0,
     ) -> None:
         seconds = 0.0 if began is None else self._ports.monotonic() - began
-        self._tell_all(
+        self._control.tell(
             Event(
                 department=self._department,
                 state=state,

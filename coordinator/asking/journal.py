@@ -17,9 +17,9 @@ from typing import Any, Final
 from sqlalchemy import Row, bindparam, insert, select, update
 
 from coordinator.asking.requests import CaseTerms, Pair, Reply, Request, Subject, Wanted
-from coordinator.database import Database
+from coordinator.casework.filed import ConsentStage
+from coordinator.database import Database, chunks
 from coordinator.schema import answer, ask, case_file, consent, question, question_batch, token
-from coordinator.store import ConsentStage, chunks
 from federation.exchange import Answer, Outcome, Purpose, Refusal
 
 
@@ -49,7 +49,10 @@ TRANSIENT: Final = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A signed request in the books."""
+    """A signed request in the books; ``asks`` are its questions' numbers, in order.
+
+    ``ended``: a case of it may not be asked about any more.
+    """
 
     id: int
     department: str
@@ -57,6 +60,8 @@ class Batch:
     items: int
     expires: int
     cases: frozenset[str]
+    asks: tuple[int, ...]
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +130,19 @@ _WANTED = (
         & (token.c.place == ask.c.place)
         & (token.c.department == ask.c.department),
     )
-    .where(ask.c.ask_id.in_(bindparam("ids", expanding=True)))
+    .join(consent, consent.c.case_id == ask.c.case_id)
+    .where(
+        ask.c.ask_id.in_(bindparam("ids", expanding=True)),
+        consent.c.state == ConsentStage.READY.value,
+    )
     .order_by(ask.c.ask_id)
 )
 _BATCH = select(question_batch).where(question_batch.c.batch_id == bindparam("of"))
 _ASKS_OF = (
-    select(question.c.position, ask)
+    select(question.c.position, ask, consent.c.state)
+    .select_from(question)
     .join(ask, ask.c.ask_id == question.c.ask_id)
+    .join(consent, consent.c.case_id == ask.c.case_id)
     .where(question.c.batch_id == bindparam("of"))
     .order_by(question.c.position)
 )
@@ -231,22 +242,24 @@ class Journal:
             items=request.items,
             expires=request.expires,
             cases=frozenset(one.subject.case.case_id for one in wanted),
+            asks=tuple(one.ask_id for one in wanted),
         )
 
-    def batch(self, batch_id: int) -> tuple[Batch, tuple[int, ...]]:
-        """Read a request again, with the numbers of its questions."""
+    def batch(self, batch_id: int) -> Batch:
+        """Read a request again."""
         with self._database.reading() as connection:
             row = connection.execute(_BATCH, {"of": batch_id}).one()
             asks = connection.execute(_ASKS_OF, {"of": batch_id}).all()
-        batch = Batch(
+        return Batch(
             id=row.batch_id,
             department=row.department,
             request=bytes(row.request),
             items=row.items,
             expires=row.expires,
             cases=frozenset(one.case_id for one in asks),
+            asks=tuple(one.ask_id for one in asks),
+            ended=any(one.state != ConsentStage.READY.value for one in asks),
         )
-        return batch, tuple(one.ask_id for one in asks)
 
     def sending(self, batch_id: int) -> None:
         """Count one more attempt, before it is made."""

@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select
 
 from coordinator.asking.questions import Ask, Told
-from coordinator.database import Database
+from coordinator.database import Database, chunks
 from coordinator.schema import answer, ask, question, question_batch
-from coordinator.store import chunks
 from federation.exchange import Answer, Outcome, Refusal, Scope
 
 

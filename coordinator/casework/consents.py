@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from coordinator.asking.questions import Ask
 from coordinator.casework.cases import Case, CasePerson
+from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent, Token
 from coordinator.casework.programmes import Role as CaseRole
-from coordinator.store import ConsentStage, FiledCase, FiledConsent, Token
 from crypto.keys import VerifyKey
 from federation import consent as sd_jwt
 from federation.consenting import (

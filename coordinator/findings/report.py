@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any
 
 from coordinator.casework.cases import Case
+from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
 from coordinator.findings.assess import Row, Status
-from coordinator.store import ConsentStage, FiledCase, FiledConsent
 from federation.clock import business_time
 
 

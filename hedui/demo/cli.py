@@ -66,7 +66,7 @@ def _finish(outcome: Outcome, at: Terminal) -> None:
         "wrong": outcome.wrong,
         "refusals": outcome.refused,
     }
-    at.emit(row)
+    at.emit(row | ({"killed": outcome.killed} if outcome.killed else {}))
     line = (
         f"demo: {row['answers']} answers, {row['wrong']} wrong,"
         f" {row['refusals']} refusals as expected"

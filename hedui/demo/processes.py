@@ -41,10 +41,10 @@ class _Member:
             )
 
     def ready(self) -> bool:
-        """Tell whether the process has said that it serves since it was last started."""
+        """Tell whether the process runs and has said that it serves since it was last started."""
         said = self.log.read_bytes().rpartition(b"--- start\n")[2]
         self.served = self.served or b'"port"' in said
-        return b'"port"' in said
+        return b'"port"' in said and self.process.poll() is None
 
 
 class Troupe:
@@ -97,7 +97,9 @@ class Troupe:
 
     def kill(self, name: str) -> None:
         """Kill a process without warning; the watcher starts it again."""
-        self._members[name].process.kill()
+        process = self._members[name].process
+        process.kill()
+        process.wait()
 
     def stop(self) -> None:
         """Ask all processes to stop, and wait for them."""

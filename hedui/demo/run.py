@@ -21,6 +21,7 @@ from hedui.demo.stage import COORDINATOR, REGISTRAR, Stage
 from hedui.demo.verdict import Verdict, compare, read_oracle
 
 SHOWN: Final = "A"
+_AGAIN: Final = 8  # times everything is asked again while kills are left; a grant has 12 uses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Outcome:
     verdict: Verdict
     unanswered: int
     attacks: tuple[Attack, ...]
+    killed: tuple[str, ...] = ()
 
     @property
     def refused(self) -> int:
@@ -69,14 +71,17 @@ def run(options: Options, at: Terminal) -> Outcome:
             quiet=at.json or options.kills > 0,
             lang=at.lang,
         )
-        _work(centre, troupe, stage, options, at)
+        killed = _work(centre, troupe, stage, options, at)
         labels = centre.labels(stage.cases)
         attacks = _attack(stage, centre)
         asked = list(centre.asked(labels))
     answered = [(one.key, one.outcome) for one in asked if one.outcome]
     verdict = compare(answered, read_oracle(stage.oracle))
     outcome = Outcome(
-        verdict=verdict, unanswered=len(asked) - len(answered), attacks=tuple(attacks)
+        verdict=verdict,
+        unanswered=len(asked) - len(answered),
+        attacks=tuple(attacks),
+        killed=tuple(killed),
     )
     shown = next(case_id for case_id, label in labels.items() if label == SHOWN)
     _show(stage, shown, list(labels), outcome, at)
@@ -95,33 +100,42 @@ def start(troupe: Troupe, stage: Stage, at: Terminal) -> None:
         home = stage.party(node)
         words = ["node", "serve", "--folder", str(home), "--json"]
         troupe.start(node, words, ["--plan", str(home / "import.toml"), "--enrol"])
+    began = time.monotonic()
     for number, name in enumerate(troupe.ready()):
         if name != REGISTRAR:
+            zh, en = stage.names[name]
+            tail = f"{number:>2}/{len(stage.nodes)}  {time.monotonic() - began:4.1f}"
             at.say(
-                f"✓ {name}:已导入、登记名册、开始应答({number}/{len(stage.nodes)})",
-                f"✓ {name}: imported, enrolled, answering ({number}/{len(stage.nodes)})",
+                f"✓ {zh} 已导入记录、登记名册,开始应答  {tail} 秒",
+                f"✓ {en}: records imported, roll enrolled, answering  {tail} s",
             )
 
 
-def _work(centre: Centre, troupe: Troupe, stage: Stage, options: Options, at: Terminal) -> None:
+def _work(
+    centre: Centre, troupe: Troupe, stage: Stage, options: Options, at: Terminal
+) -> list[str]:
     """Open, consent and ask: all cases at once, or one by one while processes are killed."""
     drill = Drill(troupe, centre, kills=options.kills, seed=options.seed)
     if not options.kills:
         _settle(centre, stage.cases, 0)
-        return
+        return drill.killed
     drill.start()
     try:
         for number, case in enumerate(stage.cases):
             _settle(centre, [case], number)
             at.say(f"✓ 案件 {number + 1}", f"✓ case {number + 1}")
+        rounds = 0
         while drill.unfinished:
-            centre.do("run", "--all", "--again")
+            centre.do("run", "--all", *(["--again"] if rounds < _AGAIN else []))
+            rounds += 1
     finally:
         drill.stop()
+    list(troupe.ready())  # the last one killed may still be starting
     at.say(
         f"演练:杀死进程 {len(drill.killed)} 次({'、'.join(drill.killed)}),全部恢复",
         f"drill: {len(drill.killed)} kills ({', '.join(drill.killed)}), all recovered",
     )
+    return drill.killed
 
 
 def _settle(centre: Centre, cases: Sequence[Path], number: int) -> None:

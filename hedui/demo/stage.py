@@ -5,6 +5,7 @@ Knows folders, ports and settings. Starts nothing and asks nothing.
 
 import shutil
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -26,10 +27,11 @@ _NODE_SETTINGS: Final = "[node]\nstatus_refresh = 1.0\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A prepared federation: its folder, its nodes, the case files, the oracle."""
+    """A prepared federation: its folder, its nodes with names in zh and en, cases, the oracle."""
 
     folder: Path
     nodes: tuple[str, ...]
+    names: Mapping[str, tuple[str, str]]
     cases: tuple[Path, ...]
     oracle: Path
     today: date
@@ -50,6 +52,7 @@ def build(folder: Path, *, seed: int, record: Path | None = None) -> Stage:
     return Stage(
         folder=home,
         nodes=tuple(department.id for department in city.departments),
+        names={department.id: (department.zh, department.en) for department in city.departments},
         cases=city.cases,
         oracle=city.oracle,
         today=today,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.asking.conductor import Event, Patience, State, units
+from coordinator.asking.conductor import UNSETTLED, Event, Patience, State, units
 from coordinator.asking.journal import Batch, Journal, Open
 from coordinator.asking.record import Record
 from coordinator.findings.assess import Status
@@ -230,9 +230,12 @@ def test_a_department_that_never_remembers_is_not_asked_for_ever(town: Town) -> 
     (case,) = town.ready()
     tax = town.departments["tax"]
     tax.answer = lambda _: told(Outcome.PRESENT_AGAIN)
+    seen: list[Event] = []
     with town.desk() as desk:
-        desk.run([case])
+        desk.run([case], seen.append)
     assert len(tax.requests) == 3
+    last = [one for one in seen if one.department == "tax"][-1]
+    assert (last.state, last.questions, last.code) == (State.SILENT, 1, UNSETTLED)
     assert town.outcomes(case)[0, "tax", "P22"] == ""
 
 
@@ -314,6 +317,20 @@ def test_nobody_is_asked_after_a_revocation_even_what_was_on_its_way(town: Town)
         desk.run([case], again=True)
     assert len(tax.requests) == before
     assert len(town.registrar.revoked) == 1
+
+
+def test_a_request_shared_with_a_revoked_case_is_not_sent_again(town: Town) -> None:
+    ids = town.ready(case_text(commission="c-1"), case_text(commission="c-2"))
+    tax = town.departments["tax"]
+    tax.script = [gone("tax")] * 3
+    with town.desk() as desk:
+        desk.run(ids, group=2)
+        desk.revoke(ids[0])
+        desk.run(ids, group=2)
+    assert [header_of(request).n for request in tax.requests] == [2, 2, 2, 1]
+    assert town.outcomes(ids[0])[0, "tax", "P22"] == ""
+    assert town.outcomes(ids[1]) == ALONE
+    assert ("tax", "REPLACED", 3, "CONSENT_REVOKED") in states(town)
 
 
 def test_the_words_of_progress_add_up(town: Town) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from coordinator.casework.cases import Case
+from coordinator.casework.filed import ConsentStage, FiledConsent
 from coordinator.findings import report as reports
 from coordinator.findings.assess import Status
-from coordinator.store import ConsentStage, FiledConsent, Store
+from coordinator.store import Store
 from federation import consent as sd_jwt
 from federation.errors import BadInput, PeerFault, Refused, Unavailable
 from federation.exchange import Outcome

@@ -33,10 +33,10 @@ def a_case(more: str = "") -> Case:
 
 
 def permissive(town: Town) -> Policy:
-    """Allow every question that takes no parameter."""
+    """Allow every question that names no parameter."""
     rules = dict(town.around.policy.rules)
     for one in catalogue.load():
-        if one.parameter is ParameterKind.NONE:
+        if one.parameter in {ParameterKind.NONE, ParameterKind.NAME}:
             rules[one.id] = replace(rules["P40"], predicate=one.id)
     return replace(town.around.policy, rules=rules)
 

@@ -77,8 +77,7 @@ def test_what_is_written_is_on_the_disk(tmp_path: Path) -> None:
 def test_a_change_that_fails_half_way_leaves_nothing(town: Town) -> None:
     with town.database() as database:
         with pytest.raises(IntegrityError), database.writing() as connection:
-            for _ in range(2):
-                connection.execute(schema.serial.insert().values(series="s", last=1))
+            connection.execute(schema.serial.insert(), [{"series": "s", "last": 1}] * 2)
         with database.reading() as connection:
             assert connection.execute(schema.serial.select()).all() == []
 

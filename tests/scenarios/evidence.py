@@ -1,0 +1,86 @@
+"""What must be true on the disk after any demonstration, however often its processes were killed.
+
+Each check compares whole collections, so that a failure shows what is missing or too much.
+"""
+
+from collections import Counter
+from typing import Final
+
+from federation.exchange import Outcome
+from federation.wire import codec, signed
+from tests.scenarios.played import CENTRE, Exchange, Logged, Played, leaf, leaves, strangers
+
+VICTIM: Final = "public_security"
+"""The department that the demonstration's attacks are sent to."""
+
+
+def check_cases(played: Played) -> None:
+    """Every case of the city was opened, once, and has its consent."""
+    assert Counter(played.labels.values()) == Counter(played.applicants.values())
+    assert set(played.books("SELECT state FROM consent")) == {("READY",)}
+    assert played.books("SELECT count(*) FROM consent") == [(len(played.labels),)]
+
+
+def check_answers(played: Played) -> None:
+    """Every planned question has an answer, and it is the oracle's."""
+    assert played.asks
+    assert {one.key: one.outcome for one in played.asks} == {
+        one.key: played.oracle[one.key] for one in played.asks
+    }
+    assert Counter(one.state for one in played.exchanges).keys() == {"ANSWERED"}
+
+
+def check_logs(played: Played) -> None:
+    """Every answer the centre holds is in its node's log, and every logged answer is held."""
+    held: dict[str, dict[bytes, Exchange]] = {node: {} for node in played.nodes}
+    for one in played.exchanges:
+        held[one.department][codec.decode_batch(one.request).envelope.payload] = one
+    for node in played.nodes:
+        log = played.log(node)
+        for row in log:
+            assert row.leaf == _leaf(row), (node, row.seq)
+        logged = {row.entry.request: row for row in log}
+        assert len(logged) == len(log), "a request was answered twice"
+        assert held[node].keys() <= logged.keys()
+        for request, one in held[node].items():
+            _compare(played, one, logged[request])
+
+
+def check_strangers(played: Played) -> None:
+    """What a node logged beyond the centre's books is an attack, and used none of its consents."""
+    tokens = {one.jti for one in played.asks}
+    found = list(strangers(played))
+    assert {node for node, _ in found} == {VICTIM}
+    assert not tokens & {token for _, row in found for token in row.entry.tokens}
+
+
+def check_uses(played: Played) -> None:
+    """Every question was counted once an answer: uses run from 1 to k, and the node counts k."""
+    spent = {
+        (node, jti, name): used
+        for node in played.nodes
+        for jti, name, used in played.node(node, "SELECT jti, name, used FROM uses")
+    }
+    for one in played.asks:
+        uses = sorted(a.use_no for a in one.answers if a.outcome is not Outcome.PRESENT_AGAIN)
+        assert uses == list(range(1, len(uses) + 1)), one.key
+        _, _, department, predicate, parameter = one.key
+        assert spent[department, one.jti, f"{predicate} {parameter}"] == len(uses), one.key
+
+
+def _leaf(row: Logged) -> bytes:
+    return leaf(codec.SaltedItem(row.salt, row.record))
+
+
+def _compare(played: Played, one: Exchange, row: Logged) -> None:
+    """Hold one exchange of the centre's books to its entry in the node's log."""
+    request, receipt = codec.decode_batch(one.request), codec.decode_batch(one.receipt)
+    keys = played.manifest.party(one.department).keys
+    signed.open_answer(receipt, signed.claimed_header(request), keys)
+    entry = row.entry
+    assert (entry.kind, entry.caller) == ("ask", CENTRE)
+    assert entry.request_signature == request.envelope.signatures[0].sig
+    assert entry.answer == receipt.envelope.payload
+    assert entry.request_leaves == leaves(one.request)
+    assert entry.answer_leaves == leaves(one.receipt)
+    assert len(entry.tokens) == len(request.items)
