@@ -134,24 +134,7 @@ def compose(
         Refused: CONSENT_NOT_GRANTED when a token does not hold a question.
     """
     names, presentations = _presentations(wanted)
-    references: dict[str, bytes] = {}
-    items = []
-    for one in wanted:
-        case = one.subject.case
-        if case.case_id not in references:
-            references[case.case_id] = case_reference(case, department)
-        shown = names.get((case.case_id, one.subject.place))
-        items.append(
-            codec.encode_question(
-                Question(
-                    predicate=one.pair[0],
-                    parameter=one.pair[1],
-                    presentation=shown or b"",
-                    jti=b"" if shown else one.subject.jti,
-                    case_ref=references[case.case_id],
-                )
-            )
-        )
+    items = _items(department, wanted, names)
     header = Header(
         method=ASK,
         sender=asker.party,
@@ -172,6 +155,28 @@ def compose(
         issued=header.issued,
         expires=header.expires,
     )
+
+
+def _items(
+    department: str, wanted: Sequence[Wanted], names: Mapping[tuple[str, int], bytes]
+) -> list[bytes]:
+    """Write the questions; ``names`` are presentations by case and person, else the id stands."""
+    references: dict[str, bytes] = {}
+    items = []
+    for one in wanted:
+        case = one.subject.case
+        if case.case_id not in references:
+            references[case.case_id] = case_reference(case, department)
+        shown = names.get((case.case_id, one.subject.place))
+        question = Question(
+            predicate=one.pair[0],
+            parameter=one.pair[1],
+            presentation=shown or b"",
+            jti=b"" if shown else one.subject.jti,
+            case_ref=references[case.case_id],
+        )
+        items.append(codec.encode_question(question))
+    return items
 
 
 def read_reply(request: bytes, reply: bytes, keys: Mapping[str, VerifyKey]) -> Reply:

@@ -255,6 +255,8 @@ def _band(row: Row, predicate: Predicate, answer: Answer, around: Surroundings, 
     band = answer.value
     if not edges or band > len(edges):
         return say("answer", "band_bare", lang, band=band)
+    if band == 0 and edges[0] == 0:
+        return say("answer", "none", lang)
     unit = say("unit", predicate.unit.value, lang) if predicate.unit is not Unit.NONE else ""
     low = _amount(edges[band - 1], predicate.unit) if band else ""
     high = _amount(edges[band], predicate.unit) if band < len(edges) else ""

@@ -109,7 +109,7 @@ def open_answer(batch: SignedBatch, request: Header, keys: Mapping[str, VerifyKe
     same = (
         header.sender == request.audience
         and header.audience == request.sender
-        and header.method == request.method
+        and (header.method, header.schema) == (request.method, request.schema)
         and header.qid == request.qid
         and header.n == request.n
         and header.request_hash == expected

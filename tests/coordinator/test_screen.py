@@ -137,6 +137,8 @@ def row(predicate: str, answer: Answer | None, status: Status, parameter: str = 
         ("P15", "si-base", told(Outcome.BAND, 0), "≤ 830 元", "≤ 830 yuan"),
         ("P15", "si-base", told(Outcome.BAND, 1), "830–1,245 元", "830–1,245 yuan"),
         ("P15", "si-base", told(Outcome.BAND, 2), "> 1,245 元", "> 1,245 yuan"),
+        ("P17", "from-zero", told(Outcome.BAND, 0), "未发现", "nothing found"),
+        ("P17", "from-zero", told(Outcome.BAND, 1), "0–1,000.50 元", "0–1,000.50 yuan"),
         ("P15", "gone", told(Outcome.BAND, 2), "第 2 档", "band 2"),
         ("P06", "", told(Outcome.UNKNOWN_IDENTITY), "查无此人", "person not known"),
         ("P01", "", told(Outcome.NO_RECORD), "无记录", "no record"),

@@ -4,12 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from coordinator import config, schema
+from coordinator import config, migrations, schema
 from coordinator.database import open_database, url_of
 from federation import party
 from federation.errors import BadInput, Unavailable
@@ -22,6 +24,21 @@ def test_the_migrations_end_at_the_tables_that_the_code_uses(tmp_path: Path) -> 
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
     database.close()
+
+
+def test_the_first_migration_can_be_undone(tmp_path: Path) -> None:
+    database = open_database(url_of("", tmp_path))
+    alembic = Config()
+    alembic.set_main_option("script_location", str(Path(migrations.__path__[0])))
+    with database.writing() as connection:
+        alembic.attributes["connection"] = connection
+        command.downgrade(alembic, "base")
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+    database.close()
+    reopened = open_database(url_of("", tmp_path))
+    with reopened.reading() as connection:
+        assert set(schema.metadata.tables) < set(inspect(connection).get_table_names())
+    reopened.close()
 
 
 def test_opening_again_changes_nothing(town: Town) -> None:

@@ -67,6 +67,12 @@ edges = [83000, 124500]
 zh = "缴费基数档"
 en = "contribution base bands"
 [[parameter]]
+id = "from-zero"
+kind = "band"
+edges = [0, 100050]
+zh = "零起"
+en = "from zero"
+[[parameter]]
 id = "w12m"
 kind = "window"
 months = 12

@@ -4,6 +4,8 @@ import pytest
 
 from tests.scenarios.played import Played, play
 
+pytest.register_assert_rewrite("tests.scenarios.evidence")
+
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Played:

@@ -6,7 +6,7 @@ Each check compares whole collections, so that a failure shows what is missing o
 from collections import Counter
 from typing import Final
 
-from federation.exchange import Outcome
+from federation.exchange import Outcome, SaltedItem
 from federation.wire import codec, signed
 from tests.scenarios.played import CENTRE, Exchange, Logged, Played, leaf, leaves, strangers
 
@@ -69,7 +69,7 @@ def check_uses(played: Played) -> None:
 
 
 def _leaf(row: Logged) -> bytes:
-    return leaf(codec.SaltedItem(row.salt, row.record))
+    return leaf(SaltedItem(row.salt, row.record))
 
 
 def _compare(played: Played, one: Exchange, row: Logged) -> None:

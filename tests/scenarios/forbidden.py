@@ -23,6 +23,7 @@ from federation.catalogue import Unit
 from federation.clock import business_date
 from hedui.demo.population import build_world
 from hedui.demo.world import Person, World
+from registrar.tokens import USES_A_MONTH
 from tests.scenarios.played import Played
 
 PREFIX: Final = 6
@@ -60,16 +61,18 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """Patterns by their first bytes, and amounts in fen."""
+    """Patterns by their first bytes, amounts in fen, and public numbers that may equal one."""
 
     patterns: dict[bytes, list[Pattern]] = field(repr=False)
     amounts: frozenset[int] = field(repr=False)
+    public: frozenset[int] = field(repr=False)
 
     def is_amount(self, number: float) -> bool:
         """Tell whether a number is an amount of the city, in fen or in yuan."""
+        if number < LEAST or number in self.public:
+            return False
         fen = round(number * 100)
-        in_yuan = number >= LEAST and fen in self.amounts and abs(fen - number * 100) < 1e-6
-        return in_yuan or (number >= LEAST and number in self.amounts)
+        return number in self.amounts or (fen in self.amounts and abs(fen - number * 100) < 1e-4)
 
 
 def of(played: Played) -> Forbidden:
@@ -81,7 +84,12 @@ def of(played: Played) -> Forbidden:
         assert len(one.data) >= PREFIX, one
         patterns[one.data[:PREFIX]].append(one)
     amounts = {*_amounts(world), *_computed(played, world, today)}
-    return Forbidden(dict(patterns), frozenset(n for n in amounts if n >= LEAST))
+    areas = {int(household.area) for household in world.households}
+    return Forbidden(
+        patterns=dict(patterns),
+        amounts=frozenset(amount for amount in amounts if amount >= LEAST),
+        public=frozenset({USES_A_MONTH, today.year, today.year + 1, *areas}),
+    )
 
 
 def _patterns(world: World) -> Iterator[Pattern]:

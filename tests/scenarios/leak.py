@@ -49,7 +49,7 @@ class Scanner:
     def _scan(self, message: Message) -> Iterator[Finding]:
         for view in views(message.data):
             if view not in self._clean:
-                found = [Finding(kind, dress, message.method) for kind, dress in self._search(view)]
+                found = [Finding(kind, dress, message.method) for kind, dress in self.search(view)]
                 yield from found
                 if not found:
                     self._clean.add(view)
@@ -57,7 +57,8 @@ class Scanner:
             if self._forbidden.is_amount(number) and not self._excused(place, number):
                 yield Finding(Kind.AMOUNT, place, message.method)
 
-    def _search(self, view: bytes) -> Iterator[tuple[Kind, str]]:
+    def search(self, view: bytes) -> Iterator[tuple[Kind, str]]:
+        """Look for every pattern in bytes as they are."""
         patterns = self._forbidden.patterns
         starts = range(len(view) - PREFIX + 1)
         slices = map(slice, starts, range(PREFIX, len(view) + 1))

@@ -1,0 +1,274 @@
+"""A party's folder: what opens, what does not, and who may hold its data."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crypto.keys import SealCost, SigningKey
+from federation import founding, keyfile, party
+from federation.errors import BadInput, HeduiError, PeerFault
+from federation.founding import FederationPlan, PartyPlan
+from federation.manifest import PartyRole
+from federation.party import Party
+from tests.federation.test_founding import PLAN, POLICY
+
+NOW = PLAN.now
+HOLD = """
+import sys
+from pathlib import Path
+from federation import party
+handle = party.lock(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def _found(folder: Path, *, demonstration: bool) -> Path:
+    parties = [
+        PartyPlan(id=name, role=role, kind=kind, zh="某", en=name, endpoint="127.0.0.1:0")
+        for name, role, kind in (
+            ("registrar", PartyRole.REGISTRAR, ""),
+            ("tax", PartyRole.NODE, "tax"),
+        )
+    ]
+    plan = FederationPlan(
+        federation="test",
+        parties=parties,
+        policy=POLICY.encode(),
+        now=NOW,
+        days=30,
+        demonstration=demonstration,
+        cost=SealCost.MINIMAL,
+    )
+    founding.found(folder, plan)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    base = tmp_path_factory.mktemp("made")
+    return {d: _found(base / str(d), demonstration=d) for d in (False, True)}
+
+
+@pytest.fixture
+def folder(made: dict[bool, Path], tmp_path: Path) -> Path:
+    """Give a copy of a party's folder to spoil."""
+    return Path(shutil.copytree(made[False] / "tax", tmp_path / "tax"))
+
+
+def _load(folder: Path, now: int = NOW, role: PartyRole = PartyRole.NODE) -> Party:
+    return party.load(folder, role, now)
+
+
+def test_an_installation_opens(folder: Path) -> None:
+    found = _load(folder)
+    assert (found.id, found.entry.kind, found.listen) == ("tax", "tax", "127.0.0.1:0")
+    assert found.key.kid in found.entry.keys
+    assert found.policy.family == "test"
+    assert found.tap is None
+    assert found.settings == {}
+    assert stat.S_IMODE(found.data.stat().st_mode) == 0o700
+
+
+def test_no_secret_shows_in_a_repr(folder: Path) -> None:
+    found = _load(folder)
+    shown = repr(found)
+    assert "PRIVATE" not in shown
+    assert "SigningKey" not in shown
+
+
+def test_settings_of_the_role_reach_it(folder: Path) -> None:
+    (folder / "party.toml").write_text(
+        'party = "tax"\nlisten = "0.0.0.0:7001"\ndata = "elsewhere"\n[node]\nx = 1\n', "utf-8"
+    )
+    found = _load(folder)
+    assert (found.listen, found.data, found.settings) == (
+        "0.0.0.0:7001",
+        folder / "elsewhere",
+        {"x": 1},
+    )
+
+
+def test_another_sealed_file_opens_for_its_purpose(folder: Path) -> None:
+    secret = party.passphrase(folder)
+    keyfile.save(folder / "x.key", b"s", secret, purpose="p", cost=SealCost.MINIMAL)
+    found = _load(folder)
+    assert found.secret("x.key", "p") == b"s"
+    with pytest.raises(BadInput, match="PASSPHRASE_WRONG"):
+        found.secret("x.key", "q")
+
+
+@pytest.mark.parametrize(
+    "name", ["root.json", "manifest.json", "policy.json", "tls.pem", "signing.key", "tls.key"]
+)
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BadInput, match=f"MISSING file={name}"):
+        _load(folder)
+
+
+@pytest.mark.parametrize("name", ["passphrase", "signing.key", "tls.key"])
+def test_a_secret_that_others_may_read_is_refused(folder: Path, name: str) -> None:
+    (folder / name).chmod(0o644)
+    with pytest.raises(BadInput, match=f"KEY_FILE_OPEN file={name}"):
+        _load(folder)
+
+
+def test_a_wrong_passphrase_is_told(folder: Path) -> None:
+    keyfile.write_private(folder / "passphrase", b"wrong\n")
+    with pytest.raises(BadInput, match=r"PASSPHRASE_WRONG file=signing\.key"):
+        _load(folder)
+
+
+def test_keys_sealed_for_another_purpose_do_not_open(folder: Path) -> None:
+    shutil.copy(folder / "tls.key", folder / "signing.key")
+    with pytest.raises(BadInput, match=r"PASSPHRASE_WRONG file=signing\.key"):
+        _load(folder)
+
+
+def test_a_key_that_the_manifest_does_not_list_is_refused(folder: Path) -> None:
+    keyfile.save(
+        folder / "signing.key",
+        SigningKey.generate().seed,
+        party.passphrase(folder),
+        purpose=party.SIGNING,
+        cost=SealCost.MINIMAL,
+    )
+    with pytest.raises(BadInput, match="KEY_NOT_LISTED party=tax"):
+        _load(folder)
+
+
+def test_a_folder_opens_for_its_own_role_only(folder: Path) -> None:
+    with pytest.raises(BadInput, match="PARTY_ROLE party=tax role=coordinator"):
+        _load(folder, role=PartyRole.COORDINATOR)
+
+
+def test_a_party_that_is_not_listed_does_not_open(folder: Path) -> None:
+    (folder / "party.toml").write_text('party = "bank_a"\n', "utf-8")
+    with pytest.raises(BadInput, match="PARTY_ROLE party=bank_a"):
+        _load(folder)
+
+
+def test_an_expired_manifest_is_refused(folder: Path) -> None:
+    with pytest.raises(PeerFault, match="MANIFEST_EXPIRED"):
+        _load(folder, now=NOW + 31 * 86_400)
+
+
+def _resign(folder: Path, name: str) -> None:
+    document = json.loads((folder / name).read_bytes())
+    document["signatures"] = document["signatures"][:1]
+    (folder / name).write_text(json.dumps(document), "utf-8")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "policy.json"])
+def test_documents_with_too_few_signatures_are_refused(folder: Path, name: str) -> None:
+    _resign(folder, name)
+    with pytest.raises(PeerFault, match="ROOT_SIGNATURE"):
+        _load(folder)
+
+
+def test_policy_and_manifest_do_not_stand_for_each_other(folder: Path) -> None:
+    shutil.copy(folder / "manifest.json", folder / "policy.json")
+    with pytest.raises(PeerFault, match="ROOT_SIGNATURE"):
+        _load(folder)
+
+
+def test_another_federation_s_root_opens_nothing(folder: Path, made: dict[bool, Path]) -> None:
+    shutil.copy(made[True] / "tax" / "root.json", folder / "root.json")
+    with pytest.raises(PeerFault, match="ROOT_SIGNATURE"):
+        _load(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "party"),
+        ('party = ""', "party"),
+        ("party = 5", "party"),
+        ('party = "tax"\nlisten = 7001', "listen"),
+        ('party = "tax"\ndata = true', "data"),
+        ('party = "tax"\nnode = "x"', "node"),
+        ('party = "tax"\nrecord_wire = 1', "record_wire"),
+        ('party = "tax"\nsurprise = 1', "surprise"),
+        ('party = "tax"\nparty = "tax"', ""),
+        ("party", ""),
+    ],
+)
+def test_settings_are_exact(folder: Path, text: str, why: str) -> None:
+    (folder / "party.toml").write_text(text, "utf-8")
+    with pytest.raises(BadInput, match="SETTINGS_INVALID") as caught:
+        _load(folder)
+    assert why in str(caught.value.details["why"])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "party.toml").unlink(),
+        lambda folder: (folder / "party.toml").write_bytes(b"\xff"),
+        lambda folder: (folder / "data").write_text("a file", "utf-8"),
+        lambda folder: (folder / "party.toml").write_text('party = "tax"\ndata = "a/b"', "utf-8"),
+    ],
+)
+def test_settings_that_cannot_be_followed_are_told(
+    folder: Path, spoil: Callable[[Path], object]
+) -> None:
+    spoil(folder)
+    with pytest.raises(BadInput, match="SETTINGS_INVALID"):
+        _load(folder)
+
+
+# ---- the recorder
+
+
+def _recording(folder: Path, target: Path) -> None:
+    text = (folder / "party.toml").read_text("utf-8")
+    (folder / "party.toml").write_text(f'{text}\nrecord_wire = "{target}"\n', "utf-8")
+
+
+def test_nothing_is_recorded_outside_a_demonstration(folder: Path, tmp_path: Path) -> None:
+    _recording(folder, tmp_path / "wire")
+    with pytest.raises(BadInput, match="RECORDER_FORBIDDEN"):
+        _load(folder)
+    assert not (tmp_path / "wire").exists()
+
+
+def test_a_demonstration_may_record(made: dict[bool, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made[True] / "tax", tmp_path / "tax"))
+    _recording(folder, tmp_path / "wire")
+    found = _load(folder)
+    assert found.tap is not None
+    found.tap("out", "X/Y", b"message")
+    (file,) = (tmp_path / "wire").iterdir()
+    assert file.name == f"tax.{os.getpid()}.jsonl"
+
+
+# ---- the lock
+
+
+def test_one_process_holds_a_data_folder(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(BadInput, match=f"DATA_FOLDER_IN_USE folder={tmp_path.name}"):
+            party.lock(tmp_path)
+        assert (tmp_path / "lock").read_text("utf-8") == str(other.pid)
+        other.kill()
+        other.wait()
+    with party.lock(tmp_path):
+        assert (tmp_path / "lock").read_text("utf-8") == str(os.getpid())
+        with pytest.raises(HeduiError, match="DATA_FOLDER_IN_USE"):
+            party.lock(tmp_path)
+    party.lock(tmp_path).close()

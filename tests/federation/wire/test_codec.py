@@ -1,0 +1,318 @@
+"""Every message of an exchange: there and back, and nothing that is not canonical."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto.envelope import Envelope, Signature
+from federation import limits
+from federation.errors import PeerFault
+from federation.exchange import Answer, Header, Outcome, Question, Refusal, SaltedItem, Scope
+from federation.ledger import LedgerEntry
+from federation.v1 import envelope_pb2, node_pb2
+from federation.wire import codec
+from federation.wire.codec import SignedBatch
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+u32 = st.integers(0, 2**32 - 1)
+i64 = st.integers(-(2**63), 2**63 - 1)
+day = st.integers(0, 99_991_231)
+
+
+def _bytes(size: int) -> st.SearchStrategy[bytes]:
+    return st.binary(min_size=size, max_size=size)
+
+
+def _tuple(one: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(one, max_size=most).map(tuple)
+
+
+batches = st.builds(
+    SignedBatch,
+    st.builds(
+        Envelope,
+        payload=st.binary(max_size=20),
+        payload_type=text,
+        signatures=_tuple(st.builds(Signature, kid=text, sig=st.binary(max_size=8))),
+    ),
+    _tuple(st.builds(SaltedItem, st.binary(max_size=4), st.binary(max_size=4))),
+    _tuple(st.binary(max_size=20)),
+)
+headers = st.builds(
+    Header,
+    method=text,
+    sender=text,
+    audience=text,
+    qid=_bytes(16),
+    issued=i64,
+    expires=i64,
+    n=u32,
+    root=_bytes(32),
+    purpose=st.integers(0, 9),
+    policy_version=u32,
+    request_hash=st.binary(max_size=32),
+    status_list_digest=st.binary(max_size=32),
+    schema=u32,
+)
+questions = st.one_of(
+    st.builds(
+        Question, predicate=text, parameter=text, presentation=_bytes(32), case_ref=_bytes(32)
+    ),
+    st.builds(Question, predicate=text, parameter=text, jti=_bytes(16), case_ref=_bytes(32)),
+)
+answers = st.builds(
+    Answer,
+    outcome=st.sampled_from([one for one in Outcome if one is not Outcome.UNAVAILABLE]),
+    value=u32,
+    refusal=st.sampled_from(Refusal),
+    as_of=day,
+    scope=st.sampled_from(Scope),
+    enrolled_to=day,
+    period_from=day,
+    period_to=day,
+    policy_version=u32,
+    use_no=u32,
+)
+entries = st.builds(
+    LedgerEntry,
+    at=i64,
+    kind=text,
+    caller=text,
+    request=st.binary(max_size=9),
+    request_signature=st.binary(max_size=9),
+    answer=st.binary(max_size=9),
+    request_leaves=_tuple(_bytes(32)),
+    answer_leaves=_tuple(_bytes(32)),
+    tokens=_tuple(_bytes(16)),
+)
+Kind = tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], Any]]
+KINDS: list[Kind] = [
+    (batches, codec.encode_batch, codec.decode_batch),
+    (headers, codec.encode_header, codec.decode_header),
+    (questions, codec.encode_question, codec.decode_question),
+    (answers, codec.encode_answer, codec.decode_answer),
+    (entries, codec.encode_entry, codec.decode_entry),
+]
+
+QUESTION = Question(predicate="P40", presentation=bytes(32), case_ref=bytes(32))
+HEADER = Header(
+    method="m",
+    sender="s",
+    audience="a",
+    qid=bytes(16),
+    issued=1,
+    expires=2,
+    n=0,
+    root=bytes(32),
+)
+ANSWER = Answer(outcome=Outcome.YES)
+BATCH = SignedBatch(Envelope(payload=b"p", payload_type="t", signatures=()), ())
+
+
+def _refuse(decode: Callable[[bytes], Any], data: bytes, code: str = "MALFORMED") -> None:
+    with pytest.raises(PeerFault) as caught:
+        decode(data)
+    assert caught.value.code == code
+
+
+@given(st.data())
+def test_what_is_written_is_read(data: st.DataObject) -> None:
+    strategy, encode, decode = data.draw(st.sampled_from(KINDS))
+    value = data.draw(strategy)
+    assert decode(encode(value)) == value
+
+
+@given(st.data())
+def test_an_unknown_field_is_refused(data: st.DataObject) -> None:
+    strategy, encode, decode = data.draw(st.sampled_from(KINDS))
+    wire = encode(data.draw(strategy))
+    for stray in (b"\xfa\x01\x00", b"\xf8\x01\x05", b"\x00", b"\x80"):
+        _refuse_any(decode, wire + stray)
+
+
+def _refuse_any(decode: Callable[[bytes], Any], data: bytes) -> None:
+    with pytest.raises(PeerFault, match="MALFORMED|OVERSIZE"):
+        decode(data)
+
+
+@given(st.sampled_from(KINDS), st.binary(max_size=100))
+def test_noise_is_refused_or_means_itself(kind: Kind, noise: bytes) -> None:
+    _, encode, decode = kind
+    with contextlib.suppress(PeerFault):
+        assert encode(decode(noise)) == noise
+
+
+@given(st.data())
+def test_one_changed_byte_is_refused_or_means_itself(data: st.DataObject) -> None:
+    strategy, encode, decode = data.draw(st.sampled_from(KINDS))
+    wire = bytearray(encode(data.draw(strategy)))
+    if wire:
+        wire[data.draw(st.integers(0, len(wire) - 1))] ^= data.draw(st.integers(1, 255))
+    with contextlib.suppress(PeerFault):
+        assert encode(decode(bytes(wire))) == bytes(wire)
+
+
+# ---- canonical form
+
+
+def _field(number: int, value: bytes) -> bytes:
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+def test_fields_in_another_order_are_refused() -> None:
+    wire = codec.encode_question(QUESTION)
+    presentation, rest = wire[:34], wire[34:]
+    assert codec.decode_question(presentation + rest) == QUESTION
+    _refuse(codec.decode_question, rest + presentation)
+
+
+def test_a_scalar_that_stands_twice_is_refused() -> None:
+    wire = codec.encode_question(QUESTION)
+    twice = wire[:34] + _field(3, b"P41") + wire[34:]
+    _refuse(codec.decode_question, twice)
+
+
+def test_a_default_that_is_written_out_is_refused() -> None:
+    wire = codec.encode_question(QUESTION)
+    at = wire.index(_field(3, b"P40")) + 5
+    _refuse(codec.decode_question, wire[:at] + _field(4, b"") + wire[at:])
+
+
+def test_a_number_in_too_many_bytes_is_refused() -> None:
+    wire = codec.encode_header(HEADER)
+    schema = wire.index(b"\x10\x01")
+    _refuse(codec.decode_header, wire[:schema] + b"\x10\x81\x00" + wire[schema + 2 :])
+
+
+def test_a_repeated_message_inside_is_held_to_the_same() -> None:
+    inside = _field(1, b"kid") + _field(2, b"sig")
+    envelope = _field(1, b"p") + _field(2, b"t") + _field(3, inside)
+    assert codec.decode_batch(_field(1, envelope)).envelope.signatures[0].kid == "kid"
+    reordered = _field(2, b"sig") + _field(1, b"kid")
+    for wrong in (reordered, inside + b"\xfa\x01\x00", inside + _field(1, b"kid")):
+        spoiled = _field(1, b"p") + _field(2, b"t") + _field(3, wrong)
+        _refuse(codec.decode_batch, _field(1, spoiled))
+
+
+def test_an_envelope_in_two_parts_is_refused() -> None:
+    _refuse(codec.decode_batch, _field(1, _field(1, b"p")) + _field(1, _field(2, b"t")))
+
+
+def test_a_text_is_utf8() -> None:
+    _refuse(codec.decode_header, codec.encode_header(HEADER).replace(b"\x0a\x01m", b"\x0a\x01\xff"))
+
+
+# ---- shape
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"presentation": b""},
+        {"presentation": bytes(31)},
+        {"presentation": bytes(33)},
+        {"jti": bytes(16)},
+        {"presentation": b"", "jti": bytes(15)},
+        {"case_ref": b""},
+        {"case_ref": bytes(33)},
+    ],
+    ids=str,
+)
+def test_a_question_names_one_consent_and_one_case(change: dict[str, Any]) -> None:
+    _refuse(codec.decode_question, codec.encode_question(replace(QUESTION, **change)))
+
+
+@pytest.mark.parametrize("change", [{"qid": bytes(15)}, {"root": bytes(31)}, {"root": b""}])
+def test_a_header_has_its_sizes(change: dict[str, Any]) -> None:
+    _refuse(codec.decode_header, codec.encode_header(replace(HEADER, **change)))
+
+
+@given(answers)
+def test_every_answer_has_the_one_size(answer: Answer) -> None:
+    assert len(codec.encode_answer(answer)) == limits.ANSWER_ITEM_BYTES
+
+
+def _answer(**fields: Any) -> bytes:
+    """Write an answer of the right size around any fields."""
+    message = node_pb2.Answer(**fields)
+    message.pad = bytes(limits.ANSWER_ITEM_BYTES - message.ByteSize() - 2)
+    return message.SerializeToString(deterministic=True)
+
+
+def test_padding_is_exact_and_says_nothing() -> None:
+    wire = codec.encode_answer(ANSWER)
+    assert codec.decode_answer(_answer(outcome=1)) == ANSWER
+    _refuse(codec.decode_answer, wire[:-1] + b"\x01")
+    short = node_pb2.Answer(outcome=node_pb2.Outcome.YES, pad=bytes(10))
+    _refuse(codec.decode_answer, short.SerializeToString(deterministic=True))
+    _refuse(codec.decode_answer, node_pb2.Answer(outcome=node_pb2.Outcome.YES).SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"outcome": 0},
+        {"outcome": -1},
+        {"outcome": 11},
+        {"outcome": 99},
+        {"outcome": 1, "refusal": 23},
+        {"outcome": 1, "scope": 4},
+    ],
+    ids=str,
+)
+def test_an_answer_s_lists_are_closed(fields: dict[str, Any]) -> None:
+    _refuse(codec.decode_answer, _answer(**fields))
+
+
+@pytest.mark.parametrize("field", ["request_leaves", "answer_leaves", "tokens"])
+def test_a_ledger_entry_holds_whole_leaves(field: str) -> None:
+    whole = LedgerEntry(
+        at=1,
+        kind="ask",
+        caller="c",
+        request=b"",
+        request_signature=b"",
+        answer=b"",
+        request_leaves=(),
+        answer_leaves=(),
+        tokens=(),
+    )
+    _refuse(codec.decode_entry, codec.encode_entry(replace(whole, **{field: (bytes(31),)})))
+
+
+# ---- size
+
+
+@pytest.mark.parametrize(
+    ("decode", "limit"),
+    [
+        (codec.decode_batch, limits.MESSAGE_BYTES),
+        (codec.decode_header, limits.HEADER_BYTES),
+        (codec.decode_question, limits.ITEM_BYTES),
+        (codec.decode_answer, limits.ANSWER_ITEM_BYTES),
+        (codec.decode_entry, limits.MESSAGE_BYTES),
+    ],
+)
+def test_what_is_too_large_is_not_parsed(decode: Callable[[bytes], Any], limit: int) -> None:
+    _refuse(decode, bytes(limit + 1), "OVERSIZE")
+
+
+def test_a_batch_has_a_most_of_items_and_of_presentations() -> None:
+    item = SaltedItem(bytes(16), b"x")
+    most = replace(BATCH, items=(item,) * limits.ITEMS, presentations=(b"p",) * limits.ITEMS)
+    assert codec.decode_batch(codec.encode_batch(most)) == most
+    more = replace(BATCH, items=(item,) * (limits.ITEMS + 1))
+    _refuse(codec.decode_batch, codec.encode_batch(more), "OVERSIZE")
+    more = replace(BATCH, presentations=(b"p",) * (limits.ITEMS + 1))
+    _refuse(codec.decode_batch, codec.encode_batch(more), "OVERSIZE")
+
+
+def test_items_of_other_methods_are_written_one_by_one() -> None:
+    rows: list[Message] = [envelope_pb2.SaltedItem(salt=b"a"), envelope_pb2.SaltedItem(item=b"b")]
+    assert codec.encode_items(rows) == [_field(1, b"a"), _field(2, b"b")]
