@@ -38,7 +38,7 @@ def open_desk(folder: Path, clock: Clock | None = None) -> Iterator[Desk]:
     clock = clock or SystemClock()
     installed = party.load(folder, PartyRole.COORDINATOR, clock.now())
     settings = config.parse(installed.settings)
-    peers = Peers(installed.manifest, installed.tls, installed.tap)
+    peers = Peers(installed.tls, installed.tap)
     with party.lock(installed.data), closing(peers):
         database = open_database(url_of(settings.database, installed.data))
         with closing(database):

@@ -90,7 +90,7 @@ def _certificate(party: Party, now: int) -> Iterator[Finding]:
 
 
 def _registrar(party: Party, now: int) -> Iterator[Finding]:
-    peers = Peers(party.manifest, party.tls)
+    peers = Peers(party.tls)
     try:
         jwt = RegistrarClient(party, peers, SystemClock()).status_list(party.id)
     finally:

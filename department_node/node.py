@@ -64,7 +64,7 @@ class Node:
         check_catalogue(self.catalogue, self.records)
         self.store = Store(self.party.data)
         self._stack.callback(self.store.close)
-        self.peers = Peers(self.party.manifest, self.party.tls, self.party.tap)
+        self.peers = Peers(self.party.tls, self.party.tap)
         self._stack.callback(self.peers.close)
         self.registrar = RegistrarClient(self.party, self.peers, self.clock)
         self.status = StatusKeeper(

@@ -3,7 +3,6 @@
 Knows pyca/cryptography's X.509. Does not know files or the manifest.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -70,10 +69,9 @@ def issue(authority: Authority, party: str, now: int, days: int) -> TlsIdentity:
     return TlsIdentity(certificate=_pem(certificate), key=_key_pem(key))
 
 
-def digest(certificate: bytes) -> str:
-    """Give the SHA-256 (hex) of a PEM certificate's DER form, as the manifest lists it."""
-    der = x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
-    return hashlib.sha256(der).hexdigest()
+def der(certificate: bytes) -> bytes:
+    """Give a PEM certificate's DER form, as the manifest lists it."""
+    return x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
 
 
 def expires(certificate: bytes) -> int:

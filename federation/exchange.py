@@ -146,7 +146,7 @@ def check_request(header: Header, *, audience: str, method: str, now: int) -> No
     """
     if header.audience != audience:
         raise Refused("WRONG_AUDIENCE")
-    if header.method != method or header.schema != SCHEMA:
+    if header.method != method or header.schema != SCHEMA or header.request_hash:
         raise Refused("WRONG_METHOD")
     if not 0 < header.expires - header.issued <= limits.REQUEST_LIFE:
         raise Refused("REQUEST_NOT_FRESH", why="life")

@@ -133,7 +133,7 @@ def _make(party: PartyPlan, authority: Authority, plan: FederationPlan) -> _Made
         en=party.en,
         endpoint=party.endpoint,
         keys={key.kid: key.verify_key},
-        certificates=frozenset({certificates.digest(tls.certificate)}),
+        certificates=(certificates.der(tls.certificate),),
     )
     return _Made(entry, key, tls)
 

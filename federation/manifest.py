@@ -40,7 +40,7 @@ class PartyRole(StrEnum):
 class PartyEntry:
     """One party: id, role, department kind (nodes), names, endpoint, keys by kid, certificates.
 
-    ``certificates`` are SHA-256 digests (hex) of DER certificates this party may use.
+    ``certificates`` are the DER certificates this party may use; others pin them.
     """
 
     id: str
@@ -50,7 +50,7 @@ class PartyEntry:
     en: str
     endpoint: str
     keys: Mapping[str, VerifyKey]
-    certificates: frozenset[str]
+    certificates: tuple[bytes, ...]
 
     def name(self, lang: str) -> str:
         """Give the party's name in ``zh`` or ``en``."""
@@ -169,7 +169,7 @@ def _entry(row: Json) -> PartyEntry:
         en=_text(row["en"]),
         endpoint=_text(row["endpoint"]),
         keys=keys,
-        certificates=frozenset(_text(c) for c in row["certificates"]),
+        certificates=tuple(unb64(_text(c), "certificate") for c in row["certificates"]),
     )
 
 
@@ -197,5 +197,5 @@ def _entry_json(entry: PartyEntry) -> Json:
             {"kid": kid, "suite": "ed25519", "use": "sign", "public": b64(key.raw)}
             for kid, key in entry.keys.items()
         ],
-        "certificates": sorted(entry.certificates),
+        "certificates": [b64(c) for c in entry.certificates],
     }

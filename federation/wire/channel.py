@@ -3,6 +3,7 @@
 Knows grpc channels and the names in certificates. Does not know what a message says.
 """
 
+import ssl
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import grpc
 
 from federation import limits
-from federation.manifest import Manifest, PartyEntry
+from federation.manifest import PartyEntry
 from federation.wire.status import from_call
 from federation.wire.tap import Tap
 
@@ -25,7 +26,7 @@ OPTIONS: Final = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsIdentity:
-    """This party's certificate and key, PEM; the federation's CA comes with the manifest."""
+    """This party's certificate and key, PEM."""
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -39,10 +40,8 @@ def tls_name(party: str) -> str:
 class Peers:
     """Channels to other parties, opened when first used and closed together."""
 
-    def __init__(self, manifest: Manifest, tls: TlsIdentity, tap: Tap | None = None) -> None:
-        self._credentials = grpc.ssl_channel_credentials(
-            root_certificates=manifest.ca, private_key=tls.key, certificate_chain=tls.certificate
-        )
+    def __init__(self, tls: TlsIdentity, tap: Tap | None = None) -> None:
+        self._tls = tls
         self._channels: dict[str, grpc.Channel] = {}
         self._lock = Lock()
         self._tap = tap
@@ -72,11 +71,21 @@ class Peers:
                 channel.close()
             self._channels.clear()
 
+    def _credentials(self, peer: PartyEntry) -> grpc.ChannelCredentials:
+        """Trust exactly the certificates that the manifest lists for the peer, and no authority."""
+        pinned = "".join(ssl.DER_cert_to_PEM_cert(der) for der in peer.certificates)
+        return grpc.ssl_channel_credentials(
+            root_certificates=pinned.encode(),
+            private_key=self._tls.key,
+            certificate_chain=self._tls.certificate,
+        )
+
     def _channel(self, peer: PartyEntry) -> grpc.Channel:
         with self._lock:
             channel = self._channels.get(peer.id)
             if channel is None:
                 name = ("grpc.ssl_target_name_override", tls_name(peer.id))
-                channel = grpc.secure_channel(peer.endpoint, self._credentials, [*OPTIONS, name])
+                credentials = self._credentials(peer)
+                channel = grpc.secure_channel(peer.endpoint, credentials, [*OPTIONS, name])
                 self._channels[peer.id] = channel
             return channel

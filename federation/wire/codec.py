@@ -5,7 +5,7 @@ Knows protobuf. Does not verify signatures and does not judge what a message ask
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -17,6 +17,12 @@ from federation.ledger import LedgerEntry
 from federation.v1 import envelope_pb2, ledger_pb2, node_pb2
 
 M = TypeVar("M", bound=Message)
+
+_ENVELOPE_TAG: Final = 0x0A
+_PART_TAGS: Final = {_ENVELOPE_TAG, 0x12, 0x1A}
+"""Tags of envelope, items and presentations in a SignedBatch."""
+_PARTS: Final = 1 + 2 * limits.ITEMS
+_ENVELOPE_BYTES: Final = 4 * limits.HEADER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,12 @@ def decode_batch(data: bytes) -> SignedBatch:
     Raises:
         PeerFault: OVERSIZE or MALFORMED.
     """
+    if len(data) > limits.MESSAGE_BYTES:
+        raise PeerFault("OVERSIZE", limit=limits.MESSAGE_BYTES, size=len(data))
+    _check_parts(data)
     message = strict(envelope_pb2.SignedBatch, data, limits.MESSAGE_BYTES)
+    if not message.HasField("envelope"):
+        raise PeerFault("MALFORMED", message="SignedBatch")
     if len(message.items) > limits.ITEMS or len(message.presentations) > limits.ITEMS:
         raise PeerFault("OVERSIZE", limit=limits.ITEMS, size=len(message.items))
     envelope = Envelope(
@@ -77,6 +88,37 @@ def decode_batch(data: bytes) -> SignedBatch:
     )
     items = tuple(SaltedItem(i.salt, i.item) for i in message.items)
     return SignedBatch(envelope, items, tuple(message.presentations))
+
+
+def _check_parts(data: bytes) -> None:
+    """Count the parts of a batch before any of them is parsed: a small part costs much memory.
+
+    Raises:
+        PeerFault: OVERSIZE for too many parts or a large envelope, MALFORMED otherwise.
+    """
+    at, parts = 0, 0
+    while at < len(data):
+        tag = data[at]
+        if tag not in _PART_TAGS:
+            raise PeerFault("MALFORMED", message="SignedBatch")
+        size, at = _varint(data, at + 1)
+        parts += 1
+        if parts > _PARTS or (tag == _ENVELOPE_TAG and size > _ENVELOPE_BYTES):
+            raise PeerFault("OVERSIZE", limit=_PARTS, size=parts)
+        at += size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 28, 7):
+        if at >= len(data):
+            break
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise PeerFault("MALFORMED", message="SignedBatch")
 
 
 def encode_header(header: Header) -> bytes:

@@ -79,6 +79,8 @@ def verify(batch: SignedBatch, header: Header, keys: Mapping[str, VerifyKey]) ->
         PeerFault: BAD_SIGNATURE when no key of the sender signed it; ITEMS_DO_NOT_MATCH when the
             items are not those that were signed.
     """
+    if len(batch.envelope.signatures) != 1:
+        raise PeerFault("MALFORMED", message="signatures")
     try:
         envelope.verify(batch.envelope, keys, payload_type=PAYLOAD_TYPE)
     except CryptoError as e:

@@ -63,8 +63,8 @@ class Attacker:
         self._foreign = _load(stage, FOREIGN, PartyRole.COORDINATOR, now)
         self._registrar = _load(stage, REGISTRAR, PartyRole.REGISTRAR, now)
         self._node = self._centre.manifest.party(_NODE)
-        self._peers = Peers(self._centre.manifest, self._centre.tls, self._centre.tap)
-        self._foreign_peers = Peers(self._foreign.manifest, self._foreign.tls, self._foreign.tap)
+        self._peers = Peers(self._centre.tls, self._centre.tap)
+        self._foreign_peers = Peers(self._foreign.tls, self._foreign.tap)
         self._client = RegistrarClient(self._centre, self._peers, SystemClock())
         self._victim = victim
 
@@ -167,7 +167,7 @@ class Attacker:
         now = SystemClock().now()
         own_authority = make_authority("stranger", now, 10)
         tls = issue_certificate(own_authority, COORDINATOR, now, 10)
-        peers = Peers(self._centre.manifest, tls)
+        peers = Peers(tls)
         try:
             request = _request(self._centre, self._node, token)
             got = _send(peers, self._node, request)

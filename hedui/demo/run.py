@@ -21,6 +21,7 @@ from hedui.demo.stage import COORDINATOR, REGISTRAR, Stage
 from hedui.demo.verdict import Verdict, compare, read_oracle
 
 SHOWN: Final = "A"
+_TOGETHER: Final = 3  # cases that are opened together while processes are killed
 _AGAIN: Final = 8  # times everything is asked again while kills are left; a grant has 12 uses
 
 
@@ -114,16 +115,17 @@ def start(troupe: Troupe, stage: Stage, at: Terminal) -> None:
 def _work(
     centre: Centre, troupe: Troupe, stage: Stage, options: Options, at: Terminal
 ) -> list[str]:
-    """Open, consent and ask: all cases at once, or one by one while processes are killed."""
+    """Open, consent and ask: all cases at once, or a few at a time while processes are killed."""
     drill = Drill(troupe, centre, kills=options.kills, seed=options.seed)
     if not options.kills:
         _settle(centre, stage.cases, 0)
         return drill.killed
     drill.start()
     try:
-        for number, case in enumerate(stage.cases):
-            _settle(centre, [case], number)
-            at.say(f"✓ 案件 {number + 1}", f"✓ case {number + 1}")
+        for number in range(0, len(stage.cases), _TOGETHER):
+            some = stage.cases[number : number + _TOGETHER]
+            _settle(centre, some, number)
+            at.say(f"✓ 案件 {number + len(some)}", f"✓ cases {number + len(some)}")
         rounds = 0
         while drill.unfinished:
             centre.do("run", "--all", *(["--again"] if rounds < _AGAIN else []))

@@ -426,7 +426,7 @@ def _entry(name: str, role: PartyRole, key: SigningKey) -> PartyEntry:
         en=en,
         endpoint="",
         keys={key.kid: key.verify_key},
-        certificates=frozenset(),
+        certificates=(),
     )
 
 

@@ -494,7 +494,7 @@ def _living() -> tuple[bytes, Claims]:
     return consent.issue(alive, {SALTS[0]: VEHICLE, SALTS[1]: DEPOSIT}, KEY), alive
 
 
-def _jwk(key: VerifyKey) -> dict[str, str]:
+def _jwk(key: VerifyKey) -> dict[str, Any]:
     return {"kty": "OKP", "crv": "Ed25519", "x": b64(key.raw)}
 
 

@@ -4,13 +4,13 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
 
-from federation import errors
 from federation.errors import (
     BadInput,
     ErrorKind,
@@ -207,12 +207,19 @@ def test_commands_that_a_help_names_exist(kind: ErrorKind) -> None:
 
 
 def _check_command(words: list[str]) -> None:
-    command: click.Command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     for word in words:
-        if not isinstance(command, click.Group):
+        if not hasattr(command, "commands"):
             return  # what follows is an argument or the rest of the sentence
         assert word in command.commands, words
         command = command.commands[word]
+
+
+def test_the_check_of_commands_finds_what_is_not_there() -> None:
+    _check_command(["case", "run", "anything"])
+    for words in (["nonsense"], ["case", "nonsense"]):
+        with pytest.raises(AssertionError):
+            _check_command(words)
 
 
 def test_fault_says_whom_the_class_says() -> None:
@@ -260,7 +267,7 @@ def test_a_code_that_stands_twice_is_found(tmp_path: Path, monkeypatch: pytest.M
     row += "".join(f'{lang} = {{ title = "a", help = "a" }}\n' for lang in ("zh", "en"))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "errors.toml").write_text(row * 2, "utf-8")
-    monkeypatch.setattr(errors.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
     table.cache_clear()
     try:
         with pytest.raises(RuntimeError, match="A twice"):

@@ -121,8 +121,8 @@ def test_the_manifest_lists_the_keys_and_certificates_that_were_made(folder: Pat
         seed = keyfile.load(own / "signing.key", _secret(own), purpose=SIGNING)
         entry = found.party(plan.id, plan.role)
         assert set(entry.keys) == {SigningKey.from_seed(seed).kid}
-        listed = certificates.digest((own / "tls.pem").read_bytes())
-        assert entry.certificates == {listed}
+        listed = certificates.der((own / "tls.pem").read_bytes())
+        assert entry.certificates == (listed,)
 
 
 def test_settings_are_written(folder: Path) -> None:

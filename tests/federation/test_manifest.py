@@ -29,7 +29,7 @@ def _entry(name: str, role: PartyRole, kind: str = "") -> PartyEntry:
         en=name.title(),
         endpoint="127.0.0.1:7000",
         keys={key.kid: key},
-        certificates=frozenset({"ab" * 32}),
+        certificates=(b"certificate",),
     )
 
 

@@ -261,7 +261,7 @@ def running(folder: Path) -> Iterator[Town]:
     roles |= dict.fromkeys(COORDINATORS, PartyRole.COORDINATOR)
     roles |= dict.fromkeys(NODES, PartyRole.NODE)
     parties = {name: installation.load(folder / name, role, NOW) for name, role in roles.items()}
-    peers = {name: Peers(party.manifest, party.tls) for name, party in parties.items()}
+    peers = {name: Peers(party.tls) for name, party in parties.items()}
     clock = FixedClock(NOW)
     town = Town(folder, clock, parties, peers, server.build(parties["registrar"], clock))
     town.running.start()

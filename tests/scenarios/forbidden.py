@@ -77,7 +77,7 @@ class Forbidden:
 
 def of(played: Played) -> Forbidden:
     """Collect what must not travel in a demonstration that was played with seed 1."""
-    today = business_date(played.manifest.issued)
+    today = day_of(played)
     world = build_world(seed=1, today=today)
     patterns: dict[bytes, list[Pattern]] = defaultdict(list)
     for one in _patterns(world):
@@ -90,6 +90,11 @@ def of(played: Played) -> Forbidden:
         amounts=frozenset(amount for amount in amounts if amount >= LEAST),
         public=frozenset({USES_A_MONTH, today.year, today.year + 1, *areas}),
     )
+
+
+def day_of(played: Played) -> date:
+    """Give the day on which the city was laid."""
+    return business_date(played.manifest.issued)
 
 
 def _patterns(world: World) -> Iterator[Pattern]:

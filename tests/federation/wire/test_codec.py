@@ -137,7 +137,7 @@ def test_an_unknown_field_is_refused(data: st.DataObject) -> None:
 
 
 def _refuse_any(decode: Callable[[bytes], Any], data: bytes) -> None:
-    with pytest.raises(PeerFault, match="MALFORMED|OVERSIZE"):
+    with pytest.raises(PeerFault, match=r"MALFORMED|OVERSIZE"):
         decode(data)
 
 
@@ -198,6 +198,11 @@ def test_a_repeated_message_inside_is_held_to_the_same() -> None:
     for wrong in (reordered, inside + b"\xfa\x01\x00", inside + _field(1, b"kid")):
         spoiled = _field(1, b"p") + _field(2, b"t") + _field(3, wrong)
         _refuse(codec.decode_batch, _field(1, spoiled))
+
+
+def test_a_batch_has_an_envelope() -> None:
+    _refuse(codec.decode_batch, b"")
+    _refuse(codec.decode_batch, _field(3, b"presentation"))
 
 
 def test_an_envelope_in_two_parts_is_refused() -> None:
@@ -283,7 +288,8 @@ def test_a_ledger_entry_holds_whole_leaves(field: str) -> None:
         answer_leaves=(),
         tokens=(),
     )
-    _refuse(codec.decode_entry, codec.encode_entry(replace(whole, **{field: (bytes(31),)})))
+    cut: dict[str, Any] = {field: (bytes(31),)}
+    _refuse(codec.decode_entry, codec.encode_entry(replace(whole, **cut)))
 
 
 # ---- size
@@ -316,3 +322,23 @@ def test_a_batch_has_a_most_of_items_and_of_presentations() -> None:
 def test_items_of_other_methods_are_written_one_by_one() -> None:
     rows: list[Message] = [envelope_pb2.SaltedItem(salt=b"a"), envelope_pb2.SaltedItem(item=b"b")]
     assert codec.encode_items(rows) == [_field(1, b"a"), _field(2, b"b")]
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        b"\x12\x00" * 2_100_000,
+        b"\x1a\x00" * 2_100_000,
+        b"\x0a\x80\x80\x80\x01" + b"\x1a\x00" * 1_048_576,
+    ],
+    ids=["items", "presentations", "signatures"],
+)
+def test_a_decode_bomb_is_refused_before_it_is_parsed(
+    bomb: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr(codec, "strict", never)
+    with pytest.raises(PeerFault, match="OVERSIZE"):
+        codec.decode_batch(bomb)

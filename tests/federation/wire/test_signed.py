@@ -74,8 +74,8 @@ def test_the_same_batch_gives_the_same_bytes() -> None:
 
 def test_one_item_can_be_shown_without_the_others() -> None:
     opened = _open(_batch([b"mine", b"another's", b"a third's"]))
-    path = merkle.inclusion_path(opened.leaves, 0)
-    merkle.verify_inclusion(opened.leaves[0], 0, 3, path, opened.header.root)
+    path = merkle.inclusion_path(0, opened.leaves)
+    merkle.verify_inclusion(opened.leaves[0], 0, opened.header.n, path, opened.header.root)
 
 
 # ---- what does not open
