@@ -18,7 +18,7 @@ from crypto import envelope
 from department_node import gate
 from department_node.catalogue import NodeCatalogue
 from department_node.consents import Consents, Shown
-from department_node.evaluate import Minimized, Period, evaluate, period_of
+from department_node.evaluate import Minimized, Period, Person, evaluate, period_of
 from department_node.gate import Admitted, Moment
 from department_node.records import RecordSource
 from department_node.store import Ledger, Store, StoredAnswer
@@ -48,12 +48,35 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Where an answer is frozen: the record (or pseudonym), the year and the question."""
+
+    subject: bytes
+    year: int
+    question: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An answer before it is spent and logged; ``admitted`` is None where it was refused."""
+    """An answer before it is spent and logged; ``cell`` is None where it was refused.
+
+    ``token`` is the id of the verified token, zeros where none was read.
+    """
 
     answer: Answer
+    token: bytes = _NO_TOKEN
     admitted: Admitted | None = None
-    cell: bytes = b""
+    cell: Cell | None = None
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one request is worked on with, captured once; ``found`` spares equal questions."""
+
+    moment: Moment
+    shown: Shown
+    facts: Facts
+    found: dict[tuple[bytes, str, str], Minimized]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +117,8 @@ class Answerer:
 
     def _ask(self, caller: str, data: bytes) -> bytes:
         batch = codec.decode_batch(data)
+        if not batch.items:
+            raise PeerFault("MALFORMED", message="no items")
         header = signed.claimed_header(batch)
         if header.sender != caller:
             raise PeerFault("WRONG_PARTY")
@@ -116,7 +141,7 @@ class Answerer:
         now = self._now()
         moment = self._moment(now, opened.header.purpose, holder)
         shown = self._consents.open(opened.presentations)
-        drafts, tokens = self._drafts(opened, moment, shown)
+        believed, drafts = self._drafts(opened, moment, shown)
         caller, qid = opened.header.sender, opened.header.qid
 
         def commit(connection: Connection) -> StoredAnswer:
@@ -129,10 +154,11 @@ class Answerer:
                 self._header(opened, moment), [codec.encode_answer(a) for a in answers]
             )
             stored = StoredAnswer(caller, opened.digest, unsigned.payload, _pack(unsigned))
-            ledger.keep_consents(shown.fresh.items())
+            ledger.keep_consents(shown.fresh)
             ledger.keep_answer(qid, stored, now)
-            self._log(ledger, opened, batch, unsigned, tokens, now)
-            ledger.seen_time(now)
+            _append(ledger, _entry(opened, batch, unsigned, drafts, now))
+            if believed:
+                ledger.seen_time(now)
             return stored
 
         return self._s.store.writer.write(commit)
@@ -156,79 +182,87 @@ class Answerer:
             paused=self._s.paused(),
         )
 
-    def _drafts(
-        self, opened: Opened, moment: Moment, shown: Shown
-    ) -> tuple[list[Draft], tuple[bytes, ...]]:
+    def _drafts(self, opened: Opened, moment: Moment, shown: Shown) -> tuple[bool, list[Draft]]:
+        """Draft every answer, and tell whether the request as a whole was admitted."""
         try:
             gate.admit_request(opened.header, moment, exchange.ASK)
         except Refused as refusal:
-            return [_refused(refusal)] * len(opened.items), (_NO_TOKEN,) * len(opened.items)
-        facts = self._s.facts()
-        drafts: list[Draft] = []
-        tokens: list[bytes] = []
-        for item in opened.items:
-            draft = self._draft(item, moment, shown, facts)
-            drafts.append(draft)
-            tokens.append(draft.admitted.consent.claims.jti if draft.admitted else _NO_TOKEN)
-        return drafts, tuple(tokens)
+            return False, [_refused(refusal)] * len(opened.items)
+        try:
+            facts = self._s.facts()
+        except (BadInput, Unavailable):
+            return True, [_refused(Refused("SOURCE_UNAVAILABLE"))] * len(opened.items)
+        work = _Work(moment, shown, facts, {})
+        return True, [self._draft(item, work) for item in opened.items]
 
-    def _draft(self, item: bytes, moment: Moment, shown: Shown, facts: Facts) -> Draft:
+    def _draft(self, item: bytes, work: _Work) -> Draft:
         try:
             question = codec.decode_question(item)
         except PeerFault:
             return _refused(Refused("QUESTION_MALFORMED"))
         try:
-            token = self._consents.find(question, shown)
-            if token is None:
-                return Draft(answer=Answer(outcome=Outcome.PRESENT_AGAIN))
-            admitted = gate.admit(question, token, moment)
+            token = self._consents.find(question, work.shown)
         except (Refused, PeerFault) as refusal:
             return _refused(refusal)
+        if token is None:
+            return Draft(answer=Answer(outcome=Outcome.PRESENT_AGAIN))
+        jti = token.claims.jti
         try:
-            return self._evaluated(question, admitted, moment, facts)
+            admitted = gate.admit(question, token, work.moment)
+            return self._evaluated(question, admitted, work)
+        except Refused as refusal:
+            return _refused(refusal, jti)
         except (BadInput, Unavailable):
-            return _refused(Refused("SOURCE_UNAVAILABLE"))
+            return _refused(Refused("SOURCE_UNAVAILABLE"), jti)
 
-    def _evaluated(
-        self, question: Question, admitted: Admitted, moment: Moment, facts: Facts
-    ) -> Draft:
-        today = business_date(moment.now)
+    def _evaluated(self, question: Question, admitted: Admitted, work: _Work) -> Draft:
+        """Draft an admitted answer: uses and budget come before any look at a record."""
+        today = business_date(work.moment.now)
         period = period_of(admitted.rule.period, today)
-        psn = admitted.consent.claims.sub
-        if facts.as_of is None or (today - facts.as_of).days > admitted.rule.max_age_days:
-            result = Minimized(Outcome.STALE)
-        else:
-            person = self._s.store.person(psn)
-            result = evaluate(admitted, person, period, self._s.records, self._s.store)
-        answer = Answer(
-            outcome=result.outcome,
-            value=result.value,
-            as_of=_number(facts.as_of),
-            scope=admitted.answering.scope,
-            enrolled_to=facts.enrolled_to,
-            period_from=_number(period.start),
-            period_to=_number(period.end),
-            policy_version=moment.policy.version,
+        claims = admitted.consent.claims
+        person = self._s.store.person(claims.sub)
+        cell = Cell(
+            subject=person.key.encode() if person else claims.sub,
+            year=today.year,
+            question=_cell(question, admitted, period),
         )
-        return Draft(answer=answer, admitted=admitted, cell=_cell(question, admitted, period))
+        frozen = _spendable(self._s.store.ledger(), admitted, cell, today)
+        if frozen is not None:
+            answer = codec.decode_answer(frozen)
+        else:
+            result = self._result(admitted, person, period, work)
+            answer = _answer(result, admitted, period, work)
+        return Draft(answer=answer, token=claims.jti, admitted=admitted, cell=cell)
+
+    def _result(
+        self, admitted: Admitted, person: Person | None, period: Period, work: _Work
+    ) -> Minimized:
+        as_of = work.facts.as_of
+        if as_of is None or (period.today - as_of).days > admitted.rule.max_age_days:
+            return Minimized(Outcome.STALE)
+        grant = admitted.grant
+        name = (admitted.consent.claims.jti, grant.predicate, grant.parameter)
+        found = work.found.get(name)
+        if found is None:
+            found = evaluate(admitted, person, period, self._s.records, self._s.store)
+            work.found[name] = found
+        return found
 
     def _settle(self, ledger: Ledger, draft: Draft, now: int) -> Answer:
-        admitted = draft.admitted
-        if admitted is None:
+        """Spend a drafted answer inside the transaction, where nothing changes meanwhile."""
+        admitted, cell = draft.admitted, draft.cell
+        if admitted is None or cell is None:
             return draft.answer
-        claims, grant = admitted.consent.claims, admitted.grant
         today = business_date(now)
-        name, month = f"{grant.predicate} {grant.parameter}", today.strftime("%Y%m")
-        usage = ledger.usage(claims.jti, name, month, claims.sub, today.year)
-        frozen = ledger.cell(claims.sub, today.year, draft.cell)
-        opens = frozen is None and draft.answer.outcome in _FROZEN
         try:
-            gate.check_usage(admitted, usage, new_cell=opens)
+            frozen = _spendable(ledger, admitted, cell, today)
         except Refused as refusal:
             return _refused(refusal).answer
-        ledger.spend(claims.jti, name, month)
-        if opens:
-            ledger.freeze(claims.sub, today.year, draft.cell, codec.encode_answer(draft.answer))
+        grant_name, month = _names(admitted, today)
+        usage = ledger.usage(admitted.consent.claims.jti, grant_name, month)
+        ledger.spend(admitted.consent.claims.jti, grant_name, month)
+        if frozen is None and draft.answer.outcome in _FROZEN:
+            ledger.freeze(cell.subject, cell.year, cell.question, codec.encode_answer(draft.answer))
         answer = codec.decode_answer(frozen) if frozen is not None else draft.answer
         return replace(answer, use_no=usage.grant_uses + 1)
 
@@ -249,35 +283,65 @@ class Answerer:
             status_list_digest=moment.revoked.digest if moment.revoked else b"",
         )
 
-    def _log(
-        self,
-        ledger: Ledger,
-        opened: Opened,
-        batch: SignedBatch,
-        unsigned: Unsigned,
-        tokens: tuple[bytes, ...],
-        now: int,
-    ) -> None:
-        record = codec.encode_entry(
-            LedgerEntry(
-                at=now,
-                kind="ask",
-                caller=opened.header.sender,
-                request=batch.envelope.payload,
-                request_signature=batch.envelope.signatures[0].sig,
-                answer=unsigned.payload,
-                request_leaves=opened.leaves,
-                answer_leaves=unsigned.leaves,
-                tokens=tokens,
-            )
-        )
-        salt = os.urandom(limits.SALT_BYTES)
-        ledger.append(envelope.item_leaf(salt, record), salt, record)
 
-
-def _refused(refusal: HeduiError) -> Draft:
+def _refused(refusal: HeduiError, token: bytes = _NO_TOKEN) -> Draft:
     code = Refusal.__members__.get(refusal.code, Refusal.CONSENT_INVALID)
-    return Draft(answer=Answer(outcome=Outcome.REFUSED, refusal=code))
+    return Draft(answer=Answer(outcome=Outcome.REFUSED, refusal=code), token=token)
+
+
+def _spendable(ledger: Ledger, admitted: Admitted, cell: Cell, today: date) -> bytes | None:
+    """Hold a question to uses and budget; give its frozen answer where there is one.
+
+    Raises:
+        Refused: USES_EXHAUSTED or BUDGET_EXHAUSTED.
+    """
+    jti = admitted.consent.claims.jti
+    gate.check_usage(admitted, ledger.usage(jti, *_names(admitted, today)))
+    frozen = ledger.cell(cell.subject, cell.year, cell.question)
+    if frozen is None:
+        gate.check_budget(ledger.cells(cell.subject, cell.year))
+    return frozen
+
+
+def _names(admitted: Admitted, today: date) -> tuple[str, str]:
+    """Name the two counters a question spends: its grant's, and its token's of the month."""
+    grant = admitted.grant
+    return f"{grant.predicate} {grant.parameter}", today.strftime("%Y%m")
+
+
+def _answer(result: Minimized, admitted: Admitted, period: Period, work: _Work) -> Answer:
+    return Answer(
+        outcome=result.outcome,
+        value=result.value,
+        as_of=_number(work.facts.as_of),
+        scope=admitted.answering.scope,
+        enrolled_to=work.facts.enrolled_to,
+        period_from=_number(period.start),
+        period_to=_number(period.end),
+        policy_version=work.moment.policy.version,
+    )
+
+
+def _entry(
+    opened: Opened, batch: SignedBatch, unsigned: Unsigned, drafts: list[Draft], now: int
+) -> LedgerEntry:
+    return LedgerEntry(
+        at=now,
+        kind="ask",
+        caller=opened.header.sender,
+        request=batch.envelope.payload,
+        request_signature=batch.envelope.signatures[0].sig,
+        answer=unsigned.payload,
+        request_leaves=opened.leaves,
+        answer_leaves=unsigned.leaves,
+        tokens=tuple(draft.token for draft in drafts),
+    )
+
+
+def _append(ledger: Ledger, entry: LedgerEntry) -> None:
+    record = codec.encode_entry(entry)
+    salt = os.urandom(limits.SALT_BYTES)
+    ledger.append(envelope.item_leaf(salt, record), salt, record)
 
 
 def _cell(question: Question, admitted: Admitted, period: Period) -> bytes:

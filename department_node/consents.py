@@ -15,16 +15,17 @@ from federation.consent import Consent
 from federation.errors import PeerFault, Refused
 from federation.exchange import Question
 
-REMEMBERED: Final = 100_000
-"""Most verified tokens kept in memory."""
+REMEMBERED: Final = 50_000
+"""Most verified tokens kept in memory, one entry a token."""
 
 
 @dataclass(slots=True)
 class Shown:
-    """The tokens of one request: by SHA-256, and those that have to be remembered."""
+    """The tokens of one request: by SHA-256, as verified so far, and those to be remembered."""
 
     presentations: dict[bytes, bytes]
-    fresh: dict[bytes, bytes] = field(default_factory=dict)
+    verified: dict[bytes, Consent] = field(default_factory=dict)
+    fresh: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
 class Consents:
@@ -41,22 +42,30 @@ class Consents:
         return Shown({hashlib.sha256(p).digest(): p for p in presentations})
 
     def find(self, question: Question, shown: Shown) -> Consent | None:
-        """Give the verified token of a question; None for an id that was never shown.
+        """Give the verified token of a question; None where it has to be presented (again).
 
         Raises:
             PeerFault: CONSENT_INVALID.
             Refused: CONSENT_INVALID when the named presentation is not in the request.
         """
-        if question.jti:
-            return self._by_id(question.jti)
-        known = self._known.get(question.presentation)
-        if known is not None:
-            return known
-        presentation = shown.presentations.get(question.presentation)
+        if not question.jti:
+            return self._presented(question.presentation, shown)
+        known = self._by_id(question.jti)
+        if known is None:
+            return None
+        told = (question.predicate, question.parameter) in known.grants
+        return known if told or len(known.grants) == known.slots else None
+
+    def _presented(self, digest: bytes, shown: Shown) -> Consent:
+        verified = shown.verified.get(digest)
+        if verified is not None:
+            return verified
+        presentation = shown.presentations.get(digest)
         if presentation is None:
             raise Refused("CONSENT_INVALID", why="presentation is not in the request")
-        fresh = self._read(presentation)
-        return self._remember(question.presentation, fresh, presentation, shown)
+        fresh = shown.verified[digest] = self._read(presentation)
+        self._remember(fresh, presentation, shown)
+        return fresh
 
     def _by_id(self, jti: bytes) -> Consent | None:
         known = self._known.get(jti)
@@ -65,26 +74,20 @@ class Consents:
             if presentation is None:
                 return None
             known = self._read(presentation)
-            self._keep(jti, known)
+            self._keep(known)
         return known
 
-    def _remember(
-        self, digest: bytes, fresh: Consent, presentation: bytes, shown: Shown
-    ) -> Consent:
-        jti = fresh.claims.jti
-        before = self._by_id(jti)
-        if before is not None and before.claims != fresh.claims:
-            raise PeerFault("CONSENT_INVALID", why="two tokens with one id")
-        self._keep(digest, fresh)
+    def _remember(self, fresh: Consent, presentation: bytes, shown: Shown) -> None:
+        before = self._by_id(fresh.claims.jti)
         if before is None:
-            shown.fresh[jti] = presentation
-            self._keep(jti, fresh)
-        elif not fresh.grants.keys() <= before.grants.keys():
-            earlier = shown.fresh.get(jti) or self._store.presentation(jti) or presentation
-            shown.fresh[jti] = _union(earlier, presentation)
-            merged = Consent(claims=fresh.claims, grants={**before.grants, **fresh.grants})
-            self._keep(jti, merged)
-        return fresh
+            shown.fresh.append((fresh.claims.jti, presentation))
+            self._keep(fresh)
+            return
+        if before.signed != fresh.signed:
+            raise PeerFault("CONSENT_INVALID", why="two tokens with one id")
+        if not fresh.grants.keys() <= before.grants.keys():
+            shown.fresh.append((fresh.claims.jti, presentation))
+            self._keep(consent.joined(before, fresh))
 
     def _read(self, presentation: bytes) -> Consent:
         shown = consent.read(presentation, self._issuers)
@@ -92,14 +95,7 @@ class Consents:
             raise PeerFault("CONSENT_INVALID", why="issuer")
         return shown
 
-    def _keep(self, name: bytes, shown: Consent) -> None:
+    def _keep(self, shown: Consent) -> None:
         while len(self._known) >= REMEMBERED:
             self._known.pop(next(iter(self._known)), None)
-        self._known[name] = shown
-
-
-def _union(first: bytes, second: bytes) -> bytes:
-    """Join the disclosures of two presentations of one token."""
-    head, *disclosures, _ = first.split(b"~")
-    joined = dict.fromkeys([*disclosures, *second.split(b"~")[1:-1]])
-    return b"~".join([head, *joined, b""])
+        self._known[shown.claims.jti] = shown

@@ -8,15 +8,20 @@ answer and signature come before and end as transport refusals (``answer`` and `
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from department_node.catalogue import Answering
 from federation import consent, exchange, limits, status
 from federation.catalogue import Form, ParameterKind
+from federation.clock import epoch_end, epoch_of
 from federation.consent import Consent, Grant
 from federation.errors import Refused
 from federation.exchange import Header, Question
 from federation.policy import Parameter, Policy, Rule
 from federation.status import Status, StatusList
+
+BASES: Final = frozenset({"CONSENT"})
+ROLES: Final = frozenset({"APPLICANT", "MEMBER", "SUPPORTER"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +54,10 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What was spent before: uses of the grant, of the token this month, cells of the record."""
+    """What was spent before: uses of the grant, and of its token in this month."""
 
     grant_uses: int
     month_uses: int
-    record_cells: int
 
 
 def admit_request(header: Header, moment: Moment, method: str) -> None:
@@ -79,6 +83,7 @@ def admit(question: Question, shown: Consent, moment: Moment) -> Admitted:
         Refused: the code of the first step that says no.
     """
     consent.check_consent(shown, audience=moment.department, holder=moment.holder, now=moment.now)
+    _check_claims(shown)
     _check_status(shown, moment)
     if shown.claims.purpose != moment.purpose:
         raise Refused("CONSENT_WRONG_PURPOSE")
@@ -97,18 +102,34 @@ def admit(question: Question, shown: Consent, moment: Moment) -> Admitted:
     return Admitted(consent=shown, grant=grant, rule=rule, parameter=parameter, answering=answering)
 
 
-def check_usage(admitted: Admitted, usage: Usage, *, new_cell: bool) -> None:
-    """Hold a question to its number of uses, its token's frequency and the record's budget.
+def check_usage(admitted: Admitted, usage: Usage) -> None:
+    """Hold a question to its number of uses and its token's frequency.
 
     Raises:
-        Refused: USES_EXHAUSTED or BUDGET_EXHAUSTED.
+        Refused: USES_EXHAUSTED.
     """
     if usage.grant_uses >= admitted.grant.max_uses:
         raise Refused("USES_EXHAUSTED")
     if usage.month_uses >= admitted.consent.claims.uses_a_month:
         raise Refused("USES_EXHAUSTED")
-    if new_cell and usage.record_cells >= limits.CELLS_PER_RECORD_YEAR:
+
+
+def check_budget(cells: int) -> None:
+    """Hold a new cell to the record's budget for the year; repeats open none.
+
+    Raises:
+        Refused: BUDGET_EXHAUSTED.
+    """
+    if cells >= limits.CELLS_PER_RECORD_YEAR:
         raise Refused("BUDGET_EXHAUSTED")
+
+
+def _check_claims(shown: Consent) -> None:
+    """Refuse a token that says what this version does not know, or outlives its epoch."""
+    claims = shown.claims
+    latest = epoch_end(epoch_of(claims.issued)) + limits.EPOCH_GRACE
+    if claims.basis not in BASES or claims.role not in ROLES or claims.expires > latest:
+        raise Refused("CONSENT_INVALID", why="basis, role or end")
 
 
 def _check_status(shown: Consent, moment: Moment) -> None:

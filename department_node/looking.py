@@ -309,4 +309,4 @@ def _no_consent() -> Consent:
         members=0,
         evidence=b"",
     )
-    return Consent(claims=claims, grants={})
+    return Consent(claims=claims, grants={}, slots=0, signed=b"")

@@ -72,6 +72,7 @@ class Node:
             self.party.id,
             self.party.manifest.registrar,
             self.registrar.status_list,
+            self.clock,
         )
         self._facts: tuple[float, Facts] | None = None
 

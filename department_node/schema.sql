@@ -49,12 +49,14 @@ CREATE TABLE IF NOT EXISTS uses (
 ) WITHOUT ROWID;
 
 -- Frozen outcomes: asked again in the same period, the same answer is signed again.
+-- The subject is the record's key where the register knows the person, else the pseudonym: two
+-- epochs' pseudonyms of one record share their cells.
 CREATE TABLE IF NOT EXISTS cell (
-    psn BLOB NOT NULL,
+    subject BLOB NOT NULL,
     year INTEGER NOT NULL,
     question BLOB NOT NULL,
     answer BLOB NOT NULL,
-    PRIMARY KEY (psn, year, question)
+    PRIMARY KEY (subject, year, question)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS log (

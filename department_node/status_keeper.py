@@ -6,12 +6,14 @@ Knows the list's file and the schedule. Does not decide what a stale list means:
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
-from federation import keyfile, status
-from federation.errors import HeduiError
+from federation import keyfile, limits, status
+from federation.clock import Clock
+from federation.errors import HeduiError, PeerFault
 from federation.manifest import PartyEntry
 from federation.status import StatusList
 
@@ -28,20 +30,25 @@ RETRY: Final = 2.0
 """Seconds before a failed fetch is tried again."""
 
 
+Fetch = Callable[[str], bytes]
+"""Gives the signed list of a department."""
+
+
 class StatusKeeper:
     """Holds the newest verified list; an older one never replaces a newer one."""
 
     def __init__(
-        self, folder: Path, department: str, registrar: PartyEntry, fetch: Callable[[str], bytes]
+        self, folder: Path, department: str, registrar: PartyEntry, fetch: Fetch, clock: Clock
     ) -> None:
         self._path = folder / FILE
         self._department = department
         self._registrar = registrar
         self._fetch = fetch
+        self._clock = clock
         self._stop = Event()
         self._thread: Thread | None = None
         self.current: StatusList | None = None
-        if self._path.exists():
+        with suppress(HeduiError, OSError):  # a torn or foreign file is as good as none
             self._take(self._path.read_bytes())
 
     def refresh(self) -> None:
@@ -82,16 +89,18 @@ class StatusKeeper:
     def _take(self, jwt: bytes) -> None:
         uri = status.uri_of(self._registrar.id, self._department)
         fresh = status.read(jwt, uri=uri, issuers=self._registrar.keys)
+        if fresh.issued > self._clock.now() + limits.SKEW:
+            raise PeerFault("STATUS_LIST_INVALID", why="signed in the future")
         if self.current is None or fresh.issued >= self.current.issued:
             self.current = fresh
 
     def _run(self, every: float, tick: Callable[[], None]) -> None:
         wait = every
         while not self._stop.wait(wait):
+            wait = every
             try:
                 self.refresh()
-                wait = every
-            except HeduiError as error:
-                log.warning("status list not refreshed: %s", error.code)
+                tick()
+            except (HeduiError, OSError) as error:
+                log.warning("status list not refreshed: %s", getattr(error, "code", "disk"))
                 wait = min(RETRY, every)
-            tick()

@@ -19,6 +19,7 @@ import sqlite_utils
 from department_node.evaluate import Person
 from department_node.gate import Usage
 from department_node.writer import Writer
+from federation import consent
 from federation.errors import Unavailable
 
 FILE: Final = "node.sqlite"
@@ -181,6 +182,10 @@ class Store:
         """Read the log: sequence number, leaf, salt, record."""
         yield from self._read.execute("SELECT seq, leaf, salt, record FROM log ORDER BY seq")
 
+    def ledger(self) -> "Ledger":
+        """Look at what was spent and frozen, outside any transaction of the writer."""
+        return Ledger(self._read)
+
 
 class Ledger:
     """What one exchange reads and writes inside the group's transaction."""
@@ -195,19 +200,21 @@ class Ledger:
         ).fetchone()
         return StoredAnswer(*row) if row else None
 
-    def usage(self, jti: bytes, grant: str, month: str, psn: bytes, year: int) -> Usage:
-        """Read what was spent before."""
+    def usage(self, jti: bytes, grant: str, month: str) -> Usage:
+        """Read what was spent of a grant and of its token in this month."""
         used = dict(
             self._c.execute(
                 "SELECT name, used FROM uses WHERE jti = ? AND name IN (?, ?)", (jti, grant, month)
             )
         )
-        cells = self._c.execute(
-            "SELECT count(*) FROM cell WHERE psn = ? AND year = ?", (psn, year)
-        ).fetchone()[0]
-        return Usage(
-            grant_uses=used.get(grant, 0), month_uses=used.get(month, 0), record_cells=cells
+        return Usage(grant_uses=used.get(grant, 0), month_uses=used.get(month, 0))
+
+    def cells(self, subject: bytes, year: int) -> int:
+        """Count the cells that were opened of a record in a year."""
+        counted = self._c.execute(
+            "SELECT count(*) FROM cell WHERE subject = ? AND year = ?", (subject, year)
         )
+        return int(counted.fetchone()[0])
 
     def spend(self, jti: bytes, grant: str, month: str) -> None:
         """Count one more use of a grant and of its token in this month."""
@@ -216,21 +223,25 @@ class Ledger:
             [(jti, grant), (jti, month)],
         )
 
-    def cell(self, psn: bytes, year: int, question: bytes) -> bytes | None:
+    def cell(self, subject: bytes, year: int, question: bytes) -> bytes | None:
         """Find a frozen answer."""
         row = self._c.execute(
-            "SELECT answer FROM cell WHERE psn = ? AND year = ? AND question = ?",
-            (psn, year, question),
+            "SELECT answer FROM cell WHERE subject = ? AND year = ? AND question = ?",
+            (subject, year, question),
         ).fetchone()
         return row[0] if row else None
 
-    def freeze(self, psn: bytes, year: int, question: bytes, answer: bytes) -> None:
+    def freeze(self, subject: bytes, year: int, question: bytes, answer: bytes) -> None:
         """Freeze an answer for its period."""
-        self._c.execute("INSERT INTO cell VALUES (?, ?, ?, ?)", (psn, year, question, answer))
+        self._c.execute("INSERT INTO cell VALUES (?, ?, ?, ?)", (subject, year, question, answer))
 
     def keep_consents(self, shown: Iterable[tuple[bytes, bytes]]) -> None:
-        """Remember presentations by token id."""
-        self._c.executemany("REPLACE INTO consent VALUES (?, ?)", shown)
+        """Remember presentations by token id, with all that was ever disclosed of each."""
+        for jti, presentation in shown:
+            row = self._c.execute("SELECT presentation FROM consent WHERE jti = ?", (jti,))
+            before = row.fetchone()
+            whole = consent.join(before[0], presentation) if before else presentation
+            self._c.execute("REPLACE INTO consent VALUES (?, ?)", (jti, whole))
 
     def keep_answer(self, qid: bytes, answer: StoredAnswer, at: int) -> None:
         """Store an answer by query id; its bytes are what every repeat gets."""

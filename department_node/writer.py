@@ -8,6 +8,7 @@ import queue
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Thread
 from typing import Any, Final, TypeVar
 
@@ -81,7 +82,7 @@ class Writer:
     def _give_up(
         self, jobs: list[tuple[Callable[..., Any], Future[Any]]], cause: BaseException
     ) -> None:
-        if self._connection.in_transaction:
+        with suppress(sqlite3.Error):
             self._connection.rollback()
         for _, future in jobs:
             failure: BaseException = cause

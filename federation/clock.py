@@ -54,6 +54,11 @@ def epoch_of(now: int) -> int:
     return business_date(now).year
 
 
+def epoch_end(epoch: int) -> int:
+    """Give the UTC second at which an epoch is over in China."""
+    return int(datetime(epoch + 1, 1, 1, tzinfo=BUSINESS_ZONE).timestamp())
+
+
 def day_start(now: int) -> int:
     """Round a UTC second down to the start of its UTC day."""
     return now - now % 86400

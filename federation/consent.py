@@ -6,7 +6,7 @@ gives verified claims, and ``check_consent`` compares them with what the caller 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from crypto.errors import CryptoError
@@ -72,10 +72,15 @@ class Claims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """A verified token: its claims and the grants that were disclosed, by (predicate, parameter)."""
+    """A verified token: its claims and the grants that were disclosed, by (predicate, parameter).
+
+    ``slots`` counts all its grants, ``signed`` is the SHA-256 of what the issuer signed.
+    """
 
     claims: Claims
     grants: Mapping[tuple[str, str], Grant]
+    slots: int
+    signed: bytes
 
 
 def household_commitment(salt: bytes, pseudonyms: Iterable[bytes]) -> bytes:
@@ -119,6 +124,18 @@ def disclose(token: bytes, wanted: Iterable[tuple[str, str]]) -> bytes:
     except KeyError as e:
         raise Refused("CONSENT_NOT_GRANTED", predicate=e.args[0][0]) from e
     return b"~".join([head, *kept, b""])
+
+
+def joined(first: Consent, second: Consent) -> Consent:
+    """Join what was disclosed of one token in two presentations."""
+    return replace(first, grants={**first.grants, **second.grants})
+
+
+def join(first: bytes, second: bytes) -> bytes:
+    """Join two presentations of one token into one that discloses what either does."""
+    head, *disclosures, _ = first.split(b"~")
+    both = dict.fromkeys([*disclosures, *second.split(b"~")[1:-1]])
+    return b"~".join([head, *both, b""])
 
 
 def grants_of(token: bytes) -> dict[tuple[str, str], Grant]:
@@ -177,7 +194,12 @@ def _read(presentation: bytes, issuers: Mapping[str, VerifyKey]) -> Consent:
         raise _malformed("header")
     issuers[header["kid"]].verify(body, unb64(signature, "signature"))
     claims = exactly(loads(unb64(payload, "claims"), "claims"), _CLAIMS, "claims")
-    return Consent(claims=_read_claims(claims), grants=_read_grants(claims["grants"], disclosures))
+    return Consent(
+        claims=_read_claims(claims),
+        grants=_read_grants(claims["grants"], disclosures),
+        slots=len(claims["grants"]),
+        signed=hashlib.sha256(body).digest(),
+    )
 
 
 def _read_grants(slots: Any, disclosures: list[bytes]) -> dict[tuple[str, str], Grant]:

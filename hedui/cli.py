@@ -3,6 +3,9 @@
 Knows which role hangs under which word. Does not know what any command does.
 """
 
+import os
+import resource
+
 import typer
 
 from coordinator import cli as coordinator_cli
@@ -26,5 +29,7 @@ app.registered_commands += demo_cli.app.registered_commands
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what it writes is its owner's alone, and no core is ever dumped."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     app()

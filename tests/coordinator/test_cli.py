@@ -150,6 +150,24 @@ def test_a_silent_department_is_told_and_the_run_ends_with_one(
     assert run("run", CASE).exit_code == 0
 
 
+def test_a_garbage_answer_is_counted_and_never_stops_the_report(
+    run: Run, file: Path, town: Town
+) -> None:
+    run("new", str(file))
+    run("consent", CASE)
+    tax = town.departments["tax"]
+    tax.replay = b"garbage"
+    assert run("run", CASE).exit_code == 1
+    for replay in (b"garbage", b""):
+        tax.replay = replay
+        shown = run("show", CASE, "--json")
+        assert shown.exit_code == 0
+        (left,) = (r for r in json.loads(shown.stdout)["left"] if r["department"] == "tax")
+        assert (left["raw_records"], left["ids"], left["names"]) == (1, 0, 0)
+        run("run", CASE)
+    assert run("show", CASE).exit_code == 0
+
+
 def test_a_revoked_case_is_asked_no_more(run: Run, file: Path, town: Town) -> None:
     run("new", str(file))
     run("consent", CASE)

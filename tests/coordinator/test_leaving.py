@@ -43,6 +43,14 @@ def test_what_is_no_minimized_answer_counts_as_a_raw_record() -> None:
     assert counted(replace(PLAIN, receipt=message(ANSWER[:-1], ANSWER + b"\0"))) == (2, 0, 0)
 
 
+def test_what_cannot_be_read_counts_as_a_raw_record_and_is_searched() -> None:
+    assert counted(replace(PLAIN, receipt=b"garbage")) == (1, 0, 0)
+    leak = f"\xff{APPLICANT} {WIFE} 王甲".encode()
+    assert counted(replace(PLAIN, receipt=leak)) == (1, 2, 1)
+    cut = PLAIN.receipt[:-1]
+    assert counted(replace(PLAIN, receipt=cut)) == (1, 0, 0)
+
+
 def test_ids_and_names_are_found_in_the_open() -> None:
     leak = message(f"{APPLICANT} {WIFE.lower()} 王甲".encode())
     assert counted(replace(PLAIN, request=leak)) == (0, 2, 1)

@@ -1,13 +1,15 @@
 """The whole way through the node: gate, evaluation, durable log, signature."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from department_node.answer import Answerer
 from department_node.node import Node
+from federation import consent
 from federation.consent import Claims
 from federation.errors import HeduiError
 from federation.exchange import Answer, Outcome, Purpose, Question, Refusal
@@ -115,7 +117,9 @@ def test_token_refusals(
         (Status.SUSPENDED, Refusal.CONSENT_SUSPENDED),
     ],
 )
-def test_revoked(built: tuple[Twin, Node], answerer: Answerer, state: Status, code: Refusal) -> None:
+def test_revoked(
+    built: tuple[Twin, Node], answerer: Answerer, state: Status, code: Refusal
+) -> None:
     twin, node = built
     claims = twin.claims("public_security", WITH_CAR)
     twin.states[claims.status_index] = state
@@ -239,3 +243,135 @@ def test_paused_and_stale_list(built: tuple[Twin, Node], answerer: Answerer) -> 
     twin.clock.seconds += 901
     answer = ask_one(answerer, twin, replace(claims, expires=twins.NOW + 10**6))
     assert answer.refusal is Refusal.STATUS_LIST_STALE
+
+
+class Counting:
+    """A record source that counts what it is asked."""
+
+    def __init__(self, inner: object) -> None:
+        self.inner = inner
+        self.asked = 0
+
+    def scalar(self, sql: str, parameters: Mapping[str, object]) -> object | None:
+        self.asked += 1
+        result: object | None = self.inner.scalar(sql, parameters)  # type: ignore[attr-defined]
+        return result
+
+
+@pytest.fixture
+def counting(answerer: Answerer) -> Counting:
+    counting = Counting(answerer._s.records)
+    answerer._s = replace(answerer._s, records=counting)  # type: ignore[arg-type]
+    return counting
+
+
+def test_a_spent_grant_looks_at_no_record(
+    answerer: Answerer, twin: Twin, counting: Counting
+) -> None:
+    token = twin.token(twin.claims("public_security", WITH_CAR), grant("P40", max_uses=0))
+    answer = ask(answerer, twin.request(twin.header(), [question(token)], token))[0]
+    assert answer.refusal is Refusal.USES_EXHAUSTED
+    assert counting.asked == 0
+
+
+def test_equal_questions_look_once(answerer: Answerer, twin: Twin, counting: Counting) -> None:
+    token = twin.token(
+        twin.claims("public_security", WITHOUT_CAR), grant("P42", "w12m", "window", max_uses=9)
+    )
+    questions = [question(token, "P42", "w12m")] * 5
+    answers = ask(answerer, twin.request(twin.header(), questions, token))
+    assert [a.use_no for a in answers] == [1, 2, 3, 4, 5]
+    assert counting.asked <= 1
+
+
+def test_two_epochs_of_one_record_share_their_cells(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, node = built
+    other = b"\x01" * 32
+    node.store.writer.write(
+        lambda c: c.execute("REPLACE INTO person VALUES (?, 2027, ?, x'', x'')", (other, WITH_CAR))
+    )
+    before = node.store.ledger().cells(WITH_CAR.encode(), 2026)
+    claims = twin.claims("public_security", WITH_CAR)
+    assert ask_one(answerer, twin, claims).outcome is Outcome.YES
+    assert ask_one(answerer, twin, replace(claims, sub=other, jti=bytes(16))).use_no == 1
+    assert node.store.ledger().cells(WITH_CAR.encode(), 2026) == max(before, 1)
+
+
+def test_disclosures_of_two_presentations_are_joined(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, node = built
+    claims = twin.claims("public_security", WITHOUT_CAR)
+    whole = twin.token(claims, grant("P40"), grant("P42", "w12m", "window"))
+    first = consent.disclose(whole, [("P40", "")])
+    second = consent.disclose(whole, [("P42", "w12m")])
+    by_id = Question(predicate="P42", parameter="w12m", jti=claims.jti, case_ref=bytes(32))
+    ask(answerer, twin.request(twin.header(), [question(first)], first))
+    assert ask(answerer, twin.request(twin.header(), [by_id]))[0].outcome is Outcome.PRESENT_AGAIN
+    ask(answerer, twin.request(twin.header(), [question(second, "P42", "w12m")], second))
+    restarted = node.answerer()
+    answers = ask(restarted, twin.request(twin.header(), [by_id]))
+    assert (answers[0].outcome, answers[0].use_no) == (Outcome.NO, 2)
+
+
+def test_another_token_under_a_known_id_is_refused(answerer: Answerer, twin: Twin) -> None:
+    claims = twin.claims("public_security", WITH_CAR)
+    assert ask_one(answerer, twin, claims).outcome is Outcome.YES
+    forged = ask_one(answerer, twin, replace(claims, uses_a_month=5))
+    assert forged.refusal is Refusal.CONSENT_INVALID
+
+
+@pytest.mark.parametrize(
+    "change", [{"basis": "STATUTORY_MANDATE"}, {"role": "GOD"}, {"expires": 1 << 39}]
+)
+def test_what_this_version_does_not_know_is_refused(
+    answerer: Answerer, twin: Twin, change: dict[str, object]
+) -> None:
+    claims = replace(twin.claims("public_security", WITH_CAR), **change)  # type: ignore[arg-type]
+    assert ask_one(answerer, twin, claims).refusal is Refusal.CONSENT_INVALID
+
+
+def test_a_refused_question_is_logged_with_its_token(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, node = built
+    claims = replace(twin.claims("public_security", WITH_CAR), purpose=Purpose.REVIEW)
+    ask_one(answerer, twin, claims)
+    entry = codec.decode_entry(list(node.store.entries())[-1][3])
+    assert entry.tokens == (claims.jti,)
+
+
+def test_a_clock_that_runs_ahead_for_one_request_does_not_lock_the_node(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, node = built
+    claims = twin.claims("public_security", WITH_CAR)
+    good = twin.request(twin.header(), [question(twin.token(claims, grant("P40")))])
+    twin.clock.seconds += 10_000_000
+    with suppress(HeduiError):
+        answerer.ask("coordinator", good)
+    twin.clock.seconds = twins.NOW
+    restarted = node.answerer()
+    answer = ask_one(restarted, twin, twin.claims("public_security", WITH_CAR))
+    assert answer.outcome is Outcome.YES
+
+
+def test_a_list_from_the_future_is_not_kept(built: tuple[Twin, Node], answerer: Answerer) -> None:
+    twin, node = built
+    twin.clock.seconds += 86_400
+    ahead = twin.status_list("public_security")
+    twin.clock.seconds = twins.NOW
+    node.status._fetch = lambda _: ahead
+    with pytest.raises(HeduiError, match="STATUS_LIST_INVALID"):
+        node.status.refresh()
+    node.status._fetch = twin.status_list
+    node.status.refresh()
+    answer = ask_one(answerer, twin, twin.claims("public_security", WITH_CAR))
+    assert answer.outcome is Outcome.YES
+
+
+def test_a_request_without_items_is_refused(answerer: Answerer, twin: Twin) -> None:
+    with pytest.raises(HeduiError, match="MALFORMED"):
+        answerer.ask("coordinator", twin.request(twin.header(), []))

@@ -70,7 +70,7 @@ def test_another_authority_s_certificate_does_not_verify() -> None:
     _verify(stranger, authority=other)
 
 
-def test_a_digest_is_that_of_the_der_form() -> None:
+def test_the_manifest_lists_the_der_form() -> None:
     der = ssl.PEM_cert_to_DER_cert(TAX.certificate.decode())
     assert certificates.der(TAX.certificate) == der
     assert certificates.der(TAX.certificate) != certificates.der(AUTHORITY.certificate)

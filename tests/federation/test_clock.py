@@ -11,6 +11,8 @@ from federation import clock
 from federation.clock import FixedClock, SystemClock
 
 seconds = st.integers(0, 4_000_000_000)
+NEVER_SUMMER = 700_000_000
+"""Since 1992 China's clocks keep to UTC+8 all the year."""
 days = st.dates(date(1950, 1, 1), date(2150, 1, 1))
 
 
@@ -29,7 +31,7 @@ def test_a_fixed_clock_is_set_by_hand() -> None:
     assert fixed.now() == 8
 
 
-@given(seconds)
+@given(st.integers(NEVER_SUMMER, 4_000_000_000))
 def test_the_day_in_china_is_eight_hours_ahead(now: int) -> None:
     ahead = datetime.fromtimestamp(now, UTC) + timedelta(hours=8)
     assert clock.business_date(now) == ahead.date()
@@ -39,6 +41,12 @@ def test_the_day_in_china_is_eight_hours_ahead(now: int) -> None:
 def test_a_year_begins_at_midnight_in_china() -> None:
     new_year = _utc(2026, 12, 31, 16)
     assert (clock.epoch_of(new_year - 1), clock.epoch_of(new_year)) == (2026, 2027)
+
+
+@given(st.integers(1990, 2100))
+def test_an_epoch_ends_where_the_next_begins(epoch: int) -> None:
+    end = clock.epoch_end(epoch)
+    assert (clock.epoch_of(end - 1), clock.epoch_of(end)) == (epoch, epoch + 1)
 
 
 @given(seconds)

@@ -140,7 +140,8 @@ def _with_disclosure(value: object) -> bytes:
 def test_what_is_issued_reads_back(one: Claims, allowed: list[Grant]) -> None:
     token = consent.issue(one, dict(zip(SALTS, allowed, strict=False)), KEY)
     expected = {(g.predicate, g.parameter): g for g in allowed}
-    assert consent.read(token, ISSUERS) == Consent(claims=one, grants=expected)
+    read = consent.read(token, ISSUERS)
+    assert (read.claims, read.grants, read.slots) == (one, expected, len(allowed))
     assert consent.grants_of(token) == expected
 
 
@@ -156,6 +157,26 @@ def test_a_presentation_discloses_what_is_wanted_and_no_more(data: st.DataObject
     for grant in allowed:
         if (grant.predicate, grant.parameter) not in wanted:
             assert grant.predicate.encode() not in b"".join(map(_unpad, shown.split(b"~")[1:-1]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_presentations_of_one_token_join(data: st.DataObject) -> None:
+    pairs = [("P40", ""), ("P50", "deposit-12s")]
+    some = st.lists(st.sampled_from(pairs), unique=True)
+    wanted, more = data.draw(some), data.draw(some)
+    first, second = consent.disclose(TOKEN, wanted), consent.disclose(TOKEN, more)
+    both = consent.read(consent.join(first, second), ISSUERS)
+    assert both.grants.keys() == {*wanted, *more}
+    read = [consent.read(one, ISSUERS) for one in (first, second)]
+    assert consent.joined(*read) == both
+    assert {one.signed for one in read} == {both.signed}
+    assert {one.slots for one in read} == {2}
+
+
+def test_two_tokens_are_told_apart_by_what_was_signed() -> None:
+    other = consent.issue(CLAIMS, {SALTS[2]: VEHICLE, SALTS[1]: DEPOSIT}, KEY)
+    assert consent.read(other, ISSUERS).signed != consent.read(TOKEN, ISSUERS).signed
 
 
 def test_what_is_not_granted_is_not_disclosed() -> None:
@@ -462,7 +483,7 @@ def test_a_token_at_the_limit_of_grants_reads() -> None:
 
 
 def _check(*, audience: str = "tax", holder: bytes = HOLDER, now: int = NOW) -> None:
-    verified = Consent(claims=CLAIMS, grants={})
+    verified = Consent(claims=CLAIMS, grants={}, slots=0, signed=bytes(32))
     consent.check_consent(verified, audience=audience, holder=holder, now=now)
 
 

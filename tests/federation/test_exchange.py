@@ -61,6 +61,10 @@ def test_a_request_is_for_one_party_one_method_one_schema() -> None:
     _refused(replace(HEADER, schema=2), "WRONG_METHOD")
 
 
+def test_an_answer_is_no_request() -> None:
+    _refused(replace(HEADER, request_hash=bytes(32)), "WRONG_METHOD")
+
+
 def test_the_audience_is_looked_at_first_and_the_clock_last() -> None:
     wrong = replace(HEADER, audience="x", method="y", expires=NOW)
     _refused(wrong, "WRONG_AUDIENCE")

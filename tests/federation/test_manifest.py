@@ -134,6 +134,7 @@ def _change_key(**change: object) -> Callable[[dict[str, Any]], object]:
         _change_party(note="x"),
         _change_party(endpoint=None),
         _change_party(certificates=[5]),
+        _change_party(certificates=["%"]),
         _change_party(certificates=None),
         _change_party(keys=[5]),
         _change_key(suite="sm2-sm3"),

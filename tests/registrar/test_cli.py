@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from federation import status
 from federation.status import Status
 from registrar.cli import app
+from registrar.store import Store
 from tests.registrar import town as towns
 from tests.registrar.town import FATHER, Town, a_form
 
@@ -55,6 +57,40 @@ def test_a_revocation_by_command_shows_in_the_running_servers_next_list(town: To
     here = [token for token in issued.tokens if token.department == department]
     assert after["ended"] == ended + len(here)
     assert after["used"] <= after["entries"]
+
+
+def test_rolls_are_shown_with_every_growth_and_what_they_allow(town: Town) -> None:
+    with town.running._store.write() as tx:
+        tx.add_roll("bank_a", 2027, 900, 1_795_000_000)
+        tx.add_roll("bank_a", 2027, 1000, 1_795_086_400)
+    rows = json.loads(run("rolls", "--folder", folder(town), "--json"))
+    (row,) = (row for row in rows if (row["department"], row["epoch"]) == ("bank_a", 2027))
+    assert row == {
+        "department": "bank_a",
+        "epoch": 2027,
+        "roll": 1000,
+        "ceiling": 5_000_000,
+        "evaluated": {"id": 0, "name": 0},
+        "declared": [
+            {"roll": 900, "at": 1_795_000_000},
+            {"roll": 1000, "at": 1_795_086_400},
+        ],
+    }
+    text = run("rolls", "--folder", folder(town), "--lang", "en")
+    assert "bank_a 2027  roll 1,000 of at most 5,000,000  evaluated: ids 0, names 0" in text
+    assert "    2026-11-18 22:26  900\n    2026-11-19 22:26  1,000\n" in text
+
+
+def test_the_operators_ceiling_is_read_from_the_settings(tmp_path: Path) -> None:
+    towns.found(tmp_path / "f")
+    folder = tmp_path / "f" / "registrar"
+    (folder / "data").mkdir(exist_ok=True)
+    with closing(Store(folder / "data" / "registrar.sqlite")) as store, store.write() as tx:
+        tx.add_roll("bank_a", 2026, 5, 0)
+    settings = (folder / "party.toml").read_text("utf-8")
+    (folder / "party.toml").write_text(settings + "[registrar]\nrolls = { bank_a = 7 }\n", "utf-8")
+    (row,) = json.loads(run("rolls", "--folder", str(folder), "--json"))
+    assert (row["roll"], row["ceiling"]) == (5, 7)
 
 
 def test_an_unknown_consent_is_refused_by_name(town: Town) -> None:

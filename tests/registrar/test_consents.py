@@ -45,11 +45,13 @@ def test_a_form_is_stored_in_canonical_form() -> None:
     "form",
     [
         a_form([someone(MOTHER)]),
+        a_form([someone(FATHER, role=Role.APPLICANT), someone(MOTHER, role=Role.APPLICANT)]),
         a_form([*couple(), someone(FATHER)]),
         a_form([*couple(), someone(FATHER[:17] + FATHER[17].lower())]),
         a_form([someone(FATHER, role=Role.APPLICANT)]),
         a_form([someone(person_id("19700312", i), role=Role.APPLICANT) for i in range(31)]),
         a_form(members=0),
+        a_form(members=1),
         a_form(members=31),
         a_form(grants=[]),
         a_form(grants=[*ASKS, replace(ASKS[0], max_uses=1)]),
@@ -60,11 +62,13 @@ def test_a_form_is_stored_in_canonical_form() -> None:
     ],
     ids=[
         "no applicant",
+        "two applicants",
         "twice",
         "twice in two spellings",
         "grant for nobody",
         "too many persons",
         "no members",
+        "fewer members than are listed",
         "too many members",
         "no grants",
         "a question twice",
@@ -77,6 +81,12 @@ def test_a_form_is_stored_in_canonical_form() -> None:
 def test_a_form_that_contradicts_itself_is_refused(form: ConsentForm) -> None:
     with pytest.raises(PeerFault, match="CONSENT_FORM_INVALID"):
         consents.canonical(form)
+
+
+@pytest.mark.parametrize("members", [2, 3, 30])
+def test_a_household_counts_its_members_but_not_its_supporters(members: int) -> None:
+    form = a_form([*couple(), someone(UNCLE, role=Role.SUPPORTER)], members=members)
+    assert consents.canonical(form).members == members
 
 
 @pytest.mark.parametrize(
@@ -140,13 +150,18 @@ def unsigned_mother() -> ConsentForm:
     return a_form([father, replace(mother, evidence=b"")])
 
 
+def mother_signs(form: ConsentForm) -> ConsentForm:
+    father, mother = form.persons
+    return replace(form, persons=(father, replace(mother, evidence=father.evidence)))
+
+
 def test_a_repeated_form_adds_what_was_missing_and_keeps_what_was_there() -> None:
     form = unsigned_mother()
     consent = consents.first("n", "c", form, NOW)
     assert (consent.state, consent.missing) == (ConsentState.SIGNATURE_MISSING, (1,))
     with pytest.raises(Refused, match="SIGNATURE_MISSING"):
         consent.check_complete()
-    full = consents.again(consent, replace(form, persons=couple()), NOW)
+    full = consents.again(consent, mother_signs(form), NOW)
     full.check_complete()
     assert full.receipt().state is ConsentState.COMPLETE
     assert consents.again(full, form, NOW) == full
@@ -182,10 +197,53 @@ def test_a_repeated_form_changes_nothing_else(change: str) -> None:
 def test_a_revoked_consent_takes_no_signature() -> None:
     form = unsigned_mother()
     revoked = replace(consents.first("n", "c", form, NOW), revoked=True)
-    assert consents.again(revoked, replace(form, persons=couple()), NOW) == revoked
+    assert consents.again(revoked, mother_signs(form), NOW) == revoked
     assert (revoked.receipt().state, revoked.receipt().missing) == (ConsentState.REVOKED, ())
     with pytest.raises(Refused, match="CONSENT_REVOKED"):
         revoked.check_complete()
+
+
+def test_one_paper_may_be_signed_by_a_whole_household() -> None:
+    asked: list[bytes] = []
+
+    def nowhere_else(paper: bytes) -> list[bool]:
+        asked.append(paper)
+        return []
+
+    form = a_form()
+    consents.check_papers(consents.first("n", "c", form, NOW), None, nowhere_else)
+    assert asked == [form.persons[0].evidence]
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "code"),
+    [
+        ([False], "EVIDENCE_REUSED"),
+        ([True], "CONSENT_REVOKED"),
+        ([False, True], "CONSENT_REVOKED"),
+    ],
+)
+def test_a_paper_that_stands_elsewhere_is_refused(elsewhere: list[bool], code: str) -> None:
+    consent = consents.first("n", "c", a_form(), NOW)
+    with pytest.raises(Refused) as caught:
+        consents.check_papers(consent, None, lambda _: elsewhere)
+    assert (caught.value.code, caught.value.details) == (code, {})
+
+
+def test_only_papers_that_are_new_to_a_consent_are_looked_for() -> None:
+    form = unsigned_mother()
+    consent = consents.first("n", "c", form, NOW)
+    father, mother = form.persons
+    later = replace(form, persons=(father, replace(mother, evidence=bytes(32))))
+    asked: list[bytes] = []
+
+    def nowhere_else(paper: bytes) -> list[bool]:
+        asked.append(paper)
+        return []
+
+    consents.check_papers(consent, consent, nowhere_else)
+    consents.check_papers(consents.again(consent, later, NOW), consent, nowhere_else)
+    assert asked == [bytes(32)]
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ from federation.errors import PeerFault, Refused
 from federation.status import Status
 from federation.wire import codec, signed
 from federation.wire import registrar_messages as messages
+from registrar.config import Settings
 from tests.registrar.town import (
     CHILD,
     FATHER,
     METHODS,
     MOTHER,
     NOW,
+    UNCLE,
     Town,
     a_form,
     ask,
@@ -29,6 +31,7 @@ from tests.registrar.town import (
 )
 
 YEAR = epoch_of(NOW)
+NEXT_YEARS_CIVIL_AFFAIRS = ("civil_affairs", YEAR + 1)
 
 
 def status_of(town: Town, token: bytes) -> Status:
@@ -105,7 +108,54 @@ def test_a_changed_form_is_refused(town: Town) -> None:
     form = a_form()
     town.client().record([form])
     with pytest.raises(Refused, match="CONSENT_CHANGED"):
-        town.client().record([replace(form, members=1)])
+        town.client().record([replace(form, members=3)])
+
+
+def test_a_signed_paper_stands_on_one_consent(town: Town) -> None:
+    form = a_form()
+    copied = replace(form, reference=os.urandom(16))
+    (receipt,) = town.client().record([form])
+    for coordinator in ("coordinator", "stranger"):
+        with pytest.raises(Refused, match="EVIDENCE_REUSED"):
+            town.client(coordinator).record([copied])
+    assert town.client().record([form]) == [receipt]
+    with pytest.raises(Refused, match="EVIDENCE_REUSED"):
+        town.client().record([one := a_form(), replace(one, reference=os.urandom(16))])
+    with town.running._store.read() as view:
+        assert view.by_reference("coordinator", one.reference) is None
+
+
+def test_a_paper_of_a_revoked_consent_revives_nothing(town: Town) -> None:
+    form = a_form()
+    issued = town.issued(form)
+    town.client().revoke([issued.consent_no])
+    for coordinator in ("coordinator", "stranger"):
+        with pytest.raises(Refused, match="CONSENT_REVOKED"):
+            town.client(coordinator).record([replace(form, reference=os.urandom(16))])
+    (receipt,) = town.client().record([form])
+    assert receipt.state is ConsentState.REVOKED
+
+
+def test_a_signature_added_later_brings_its_own_paper(town: Town) -> None:
+    taken = a_form()
+    father, mother = couple()
+    form = a_form([father, replace(mother, evidence=b"")])
+    town.client().record([taken, form])
+    copied = replace(mother, evidence=taken.persons[0].evidence)
+    with pytest.raises(Refused, match="EVIDENCE_REUSED"):
+        town.client().record([replace(form, persons=(father, copied))])
+    (receipt,) = town.client().record([replace(form, persons=(father, mother))])
+    assert receipt.state is ConsentState.COMPLETE
+
+
+@pytest.mark.parametrize("not_after", [-1, limits.CONSENT_END + 1, 2**62])
+def test_an_end_that_no_calendar_knows_is_malformed(town: Town, not_after: int) -> None:
+    with pytest.raises(PeerFault, match="MALFORMED"):
+        town.client().record([a_form(not_after=not_after)])
+
+
+def test_the_latest_end_gives_tokens_like_any_other(town: Town) -> None:
+    assert town.issued(a_form(not_after=limits.CONSENT_END)).tokens
 
 
 def test_tokens_are_the_same_bytes_for_ever(town: Town) -> None:
@@ -139,7 +189,8 @@ def test_a_coordinator_reaches_only_its_own_consents(town: Town) -> None:
             call([receipt.consent_no])
     with pytest.raises(Refused, match="CONSENT_UNKNOWN"):
         town.client().tokens(["20261118-999999"])
-    assert stranger.record([form])[0].consent_no != receipt.consent_no
+    other = replace(a_form(), reference=form.reference)
+    assert stranger.record([other])[0].consent_no != receipt.consent_no
     assert town.client().record([form]) == [receipt]
 
 
@@ -262,7 +313,7 @@ def test_a_department_gets_its_own_key_only(town: Town) -> None:
 
 def test_a_batch_is_resumed_without_cost_and_never_changed(town: Town) -> None:
     department = town.client("civil_affairs")
-    batch, _ = blinded(town, [FATHER, MOTHER], tag="name", roll=3)
+    batch, _ = blinded(town, [FATHER, MOTHER], tag="name", roll=3, epoch=YEAR + 1)
     first = department.evaluate(batch)
     town.restart()
     for _ in range(3):
@@ -270,14 +321,45 @@ def test_a_batch_is_resumed_without_cost_and_never_changed(town: Town) -> None:
     swapped = replace(batch, elements=batch.elements[::-1])
     with pytest.raises(Refused, match="BATCH_CHANGED"):
         department.evaluate(swapped)
-    third, _ = blinded(town, [CHILD], tag="name", roll=3)
+    third, _ = blinded(town, [CHILD], tag="name", roll=3, epoch=YEAR + 1)
     assert department.evaluate(third)
-    fourth, _ = blinded(town, [CHILD], tag="name", roll=3)
+    fourth, _ = blinded(town, [CHILD], tag="name", roll=3, epoch=YEAR + 1)
     with pytest.raises(Refused, match="QUOTA_EXCEEDED"):
         department.evaluate(fourth)
     assert department.evaluate(replace(fourth, tag="id"))
-    assert department.evaluate(replace(fourth, epoch=YEAR + 1))
+    assert department.evaluate(replace(fourth, epoch=YEAR))
     assert department.evaluate(replace(fourth, roll=4))
+    fifth, _ = blinded(town, [CHILD], tag="name", roll=3, epoch=YEAR + 1)
+    with pytest.raises(Refused, match="QUOTA_EXCEEDED"):
+        department.evaluate(fifth)
+    with town.running._store.read() as view:
+        grown = [g.roll for g in view.rolls() if (g.department, g.epoch) == NEXT_YEARS_CIVIL_AFFAIRS]
+    assert grown == [3, 4]
+
+
+def test_a_department_cannot_declare_more_than_its_ceiling(town: Town) -> None:
+    most = Settings().roll_most
+    batch, _ = blinded(town, [FATHER], roll=most + 1)
+    with pytest.raises(Refused, match="QUOTA_EXCEEDED"):
+        town.client("public_security").evaluate(batch)
+    with pytest.raises(Refused, match="QUOTA_EXCEEDED"):
+        town.client("public_security").evaluate(replace(batch, roll=2**32 - 1))
+    assert town.client("public_security").evaluate(replace(batch, roll=1000))
+
+
+def test_a_call_carries_at_most_four_batches(town: Town) -> None:
+    batches = [blinded(town, [person])[0] for person in (FATHER, MOTHER, CHILD, UNCLE, FATHER)]
+    items = [messages.encode_blind(batch) for batch in batches]
+    department = "bank_a"
+
+    def call(count: int) -> int:
+        header = town.header(exchange.EVALUATE, department)
+        reply = town.call(department, exchange.EVALUATE, town.request(header, items[:count]))
+        return len(codec.decode_batch(reply).items)
+
+    with pytest.raises(PeerFault, match="OVERSIZE"):
+        call(5)
+    assert call(4) == 4
 
 
 @pytest.mark.parametrize("year", [YEAR - 1, YEAR + 2])

@@ -42,6 +42,13 @@ def test_a_failed_start_lets_the_folder_go(party: Party) -> None:
     server.build(party, FixedClock(NOW)).stop(0)
 
 
+def test_a_ceiling_of_an_unknown_department_stops_the_start(party: Party) -> None:
+    wrong = replace(party, settings={"rolls": {"taxx": 5}})
+    with pytest.raises(BadInput, match="SETTINGS_INVALID"):
+        server.build(wrong, FixedClock(NOW))
+    server.build(replace(party, settings={"rolls": {"bank_a": 5}}), FixedClock(NOW)).stop(0)
+
+
 def test_this_years_key_is_needed_to_start(party: Party) -> None:
     (party.folder / "pseudonym-2027.key").unlink()
     server.build(party, FixedClock(NOW)).stop(0)

@@ -121,8 +121,77 @@ def test_an_index_is_drawn_once(store: Store) -> None:
         assert tx.used_indices("tax") == 2
 
 
-def test_only_the_owner_reads_the_file(store: Store, tmp_path: Path) -> None:
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_only_the_owner_reads_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    connect = sqlite3.connect
+
+    def looking(path: Path, **how: object) -> sqlite3.Connection:
+        seen.append(stat.S_IMODE(path.stat().st_mode))
+        return connect(path, **how)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", looking)
+    store = Store(tmp_path / "r.sqlite")
+    put(store)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    store.close()
+    assert modes == {"r.sqlite": 0o600, "r.sqlite-wal": 0o600, "r.sqlite-shm": 0o600}
+    assert seen == [0o600, 0o600]
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    Store(tmp_path / "r.sqlite").close()
+    (tmp_path / "r.sqlite").chmod(0o644)
+    Store(tmp_path / "r.sqlite").close()
     assert stat.S_IMODE((tmp_path / "r.sqlite").stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="LOG_UNAVAILABLE"):
+        Store(tmp_path / "nowhere" / "r.sqlite")
+
+
+def test_a_paper_is_found_on_other_consents_only(store: Store) -> None:
+    first, second = put(store, "a"), put(store, "b")
+    with store.write() as tx:
+        assert tx.elsewhere(first.form.persons[0].evidence, "a") == []
+        assert tx.elsewhere(first.form.persons[0].evidence, "b") == [False]
+        tx.revoke("a", NOW)
+        assert tx.elsewhere(first.form.persons[0].evidence, "b") == [True]
+        assert tx.elsewhere(second.form.persons[0].evidence, "a") == [False]
+        assert tx.elsewhere(bytes(32), "a") == []
+
+
+def test_a_paper_is_found_without_reading_every_person(store: Store) -> None:
+    statements: list[str] = []
+    with store.read() as view:
+        view._sql.set_trace_callback(statements.append)
+        view.elsewhere(bytes(32), "a")
+        view._sql.set_trace_callback(None)
+        plan = view._sql.execute(f"EXPLAIN QUERY PLAN {statements[0]}").fetchall()
+    assert not any("SCAN" in row[-1] for row in plan)
+
+
+def test_growths_of_rolls_are_kept_in_their_order(store: Store) -> None:
+    with store.write() as tx:
+        assert tx.roll("tax", 2026) == 0
+        tx.add_roll("tax", 2026, 20, NOW)
+        tx.add_roll("tax", 2026, 100, NOW + 1)
+        tx.add_roll("housing", 2027, 5, NOW + 2)
+        assert (tx.roll("tax", 2026), tx.roll("tax", 2027)) == (100, 0)
+        rows = [(one.department, one.epoch, one.roll, one.declared) for one in tx.rolls()]
+    assert rows == [
+        ("housing", 2027, 5, NOW + 2),
+        ("tax", 2026, 20, NOW),
+        ("tax", 2026, 100, NOW + 1),
+    ]
 
 
 def test_answers_wait_for_the_disk(store: Store) -> None:

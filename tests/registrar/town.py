@@ -71,7 +71,6 @@ max_age_days = 3650
 )
 COORDINATORS = ["coordinator", "stranger"]
 NODES = {"public_security": "public_security", "civil_affairs": "civil_affairs", "bank_a": "bank"}
-EVIDENCE = bytes(range(32))
 
 
 def person_id(born: str, number: int) -> str:
@@ -93,17 +92,26 @@ def someone(
     *,
     method: SignatureMethod = SignatureMethod.SELF,
     signer: str = "",
-    evidence: bytes = EVIDENCE,
+    evidence: bytes | None = None,
 ) -> ConsentPerson:
-    """Make a person who has signed, unless told otherwise."""
+    """Make a person who has signed a paper of its own, unless told otherwise."""
     return ConsentPerson(
-        id=identity, name=name, role=role, method=method, signer_id=signer, evidence=evidence
+        id=identity,
+        name=name,
+        role=role,
+        method=method,
+        signer_id=signer,
+        evidence=os.urandom(32) if evidence is None else evidence,
     )
 
 
 def couple() -> tuple[ConsentPerson, ...]:
-    """Make two adults who have signed."""
-    return someone(FATHER, "父甲", Role.APPLICANT), someone(MOTHER, "母·乙")
+    """Make two adults who have signed one paper, which stands nowhere else."""
+    paper = os.urandom(32)
+    return (
+        someone(FATHER, "父甲", Role.APPLICANT, evidence=paper),
+        someone(MOTHER, "母·乙", evidence=paper),
+    )
 
 
 def ask(person: int, department: str, predicate: str, parameter: str = "") -> GrantRequest:

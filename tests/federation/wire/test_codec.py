@@ -319,6 +319,26 @@ def test_a_batch_has_a_most_of_items_and_of_presentations() -> None:
     _refuse(codec.decode_batch, codec.encode_batch(more), "OVERSIZE")
 
 
+def test_a_crowd_of_small_parts_is_refused_before_it_is_parsed() -> None:
+    crowd = b"\x1a\x00" * (2 * limits.ITEMS + 2)
+    _refuse(codec.decode_batch, crowd, "OVERSIZE")
+    _refuse(codec.decode_batch, b"\x12\x00" * (limits.MESSAGE_BYTES // 2), "OVERSIZE")
+
+
+def test_a_large_envelope_is_refused_before_it_is_parsed() -> None:
+    large = replace(BATCH, envelope=replace(BATCH.envelope, payload=bytes(8 * limits.HEADER_BYTES)))
+    _refuse(codec.decode_batch, codec.encode_batch(large), "OVERSIZE")
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [b"\x0a", b"\x0a\x05", b"\x0a\x80", b"\x0a\x80\x80\x80\x80\x01", b"\x08\x05", b"\x22\x00"],
+    ids=str,
+)
+def test_parts_that_cannot_be_counted_are_refused(wire: bytes) -> None:
+    _refuse(codec.decode_batch, wire)
+
+
 def test_items_of_other_methods_are_written_one_by_one() -> None:
     rows: list[Message] = [envelope_pb2.SaltedItem(salt=b"a"), envelope_pb2.SaltedItem(item=b"b")]
     assert codec.encode_items(rows) == [_field(1, b"a"), _field(2, b"b")]

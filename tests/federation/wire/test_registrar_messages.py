@@ -51,7 +51,7 @@ forms = st.builds(
     persons=st.lists(persons, max_size=3).map(tuple),
     grants=st.lists(grants, max_size=3).map(tuple),
     members=small,
-    not_after=st.integers(-(2**63), 2**63 - 1),
+    not_after=st.integers(0, limits.CONSENT_END),
 )
 receipts = st.builds(
     ConsentReceipt,
@@ -144,8 +144,11 @@ def test_noise_is_refused_or_means_itself(
             purpose=1,  # type: ignore[arg-type]
             persons=[registrar_pb2.ConsentPerson(id="x", role=registrar_pb2.Role.APPLICANT)],
         ).SerializeToString(),
+        messages.encode_form(replace(FORM, not_after=-1)),
+        messages.encode_form(replace(FORM, not_after=limits.CONSENT_END + 1)),
+        messages.encode_form(replace(FORM, not_after=2**40)),
     ],
-    ids=["reference", "evidence", "purpose", "method"],
+    ids=["reference", "evidence", "purpose", "method", "before 1970", "too late", "far too late"],
 )
 def test_a_form_of_another_shape_is_malformed(wrong: bytes) -> None:
     with pytest.raises(PeerFault, match="MALFORMED"):

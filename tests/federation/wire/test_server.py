@@ -197,18 +197,32 @@ def test_a_certificate_that_the_manifest_does_not_list_is_refused(house: House, 
 
 @pytest.mark.parametrize(
     "identity",
-    [
-        _issue("bank_a", OTHER_CA),
-        _issue("bank_a", now=NOW - 6 * 86_400),
-        IDENTITIES["registrar"],
-    ],
-    ids=["another CA", "expired", "another party"],
+    [_issue("bank_a", OTHER_CA), _issue("bank_a"), IDENTITIES["registrar"]],
+    ids=["another CA", "not listed", "another party"],
 )
 def test_a_server_that_is_not_the_party_is_not_spoken_to(identity: TlsIdentity, echo: Echo) -> None:
     with _serving(echo, identity) as house:
         with pytest.raises(Unavailable, match="PEER_UNREACHABLE"):
             house.call(b"secret")
         assert echo.callers == []
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [_issue("bank_a", now=NOW - 6 * 86_400), _issue("registrar")],
+    ids=["expired", "another name"],
+)
+def test_a_listed_certificate_still_has_to_be_valid(identity: TlsIdentity, echo: Echo) -> None:
+    with _serving(echo, identity, _manifest(bank_a=[identity])) as house:
+        with pytest.raises(Unavailable, match="PEER_UNREACHABLE"):
+            house.call(b"secret")
+        assert echo.callers == []
+
+
+def test_a_second_certificate_of_a_server_is_as_good(echo: Echo) -> None:
+    spare = _issue("bank_a")
+    with _serving(echo, spare, _manifest(bank_a=[spare])) as house:
+        assert house.call(b"ab") == b"ba"
 
 
 def _context(**auth: Sequence[bytes]) -> grpc.ServicerContext:

@@ -85,10 +85,21 @@ def test_another_s_signature_does_not_open() -> None:
     _refuse(_batch([b"x"], SigningKey.generate()), "BAD_SIGNATURE sender=coordinator")
 
 
-def test_a_thief_cannot_sign_beside_the_sender() -> None:
+def _signatures(batch: SignedBatch, *signatures: envelope.Signature) -> SignedBatch:
+    return replace(batch, envelope=replace(batch.envelope, signatures=signatures))
+
+
+def test_a_signature_under_another_name_does_not_open() -> None:
     batch = _batch([b"x"])
-    stolen = replace(batch.envelope.signatures[0], kid="0" * 32)
-    _refuse(replace(batch, envelope=replace(batch.envelope, signatures=(stolen,))), "BAD_SIGNATURE")
+    renamed = replace(batch.envelope.signatures[0], kid="0" * 32)
+    _refuse(_signatures(batch, renamed), "BAD_SIGNATURE")
+
+
+def test_exactly_one_signature_stands_under_a_message() -> None:
+    batch, thief = _batch([b"x"]), _batch([b"x"], SigningKey.generate())
+    (mine,), (other,) = batch.envelope.signatures, thief.envelope.signatures
+    for signatures in ((), (mine, other), (other, mine), (mine, mine)):
+        _refuse(_signatures(batch, *signatures), "MALFORMED message=signatures")
 
 
 @settings(max_examples=30)
