@@ -16,11 +16,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from federation import party
 from federation.errors import BadInput, Unavailable
 
 V = TypeVar("V")
@@ -100,16 +101,30 @@ def open_database(url: str) -> Database:
         Unavailable: DATABASE_UNAVAILABLE.
     """
     try:
-        engine = create_engine(make_url(url), pool_size=64)
+        place = make_url(url)
+        # Without parameters, since ids and names would reach whoever reads an error's text.
+        engine = create_engine(place, pool_size=64, hide_parameters=True)
     except (ArgumentError, ImportError) as e:
         raise BadInput("SETTINGS_INVALID", file="party.toml", why="coordinator.database") from e
     if engine.dialect.name == "sqlite":
+        _close_to_others(place)
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)
     database = Database(engine)
     with database.writing() as connection:
         _migrate(connection)
     return database
+
+
+def _close_to_others(place: URL) -> None:
+    """Make the file before SQLite does; its journals take over the file's mode."""
+    name = place.database or ":memory:"
+    if name == ":memory:" or name.startswith("file:"):
+        return
+    try:
+        party.private_file(Path(name))
+    except OSError as e:
+        raise Unavailable("DATABASE_UNAVAILABLE") from e
 
 
 def _migrate(connection: Connection) -> None:

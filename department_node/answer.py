@@ -7,7 +7,6 @@ Knows the order in which nothing can be skipped (protocol note §5). The thinkin
 import hashlib
 import os
 import struct
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -21,7 +20,8 @@ from department_node.consents import Consents, Shown
 from department_node.evaluate import Minimized, Period, Person, evaluate, period_of
 from department_node.gate import Admitted, Moment
 from department_node.records import RecordSource
-from department_node.store import Ledger, Store, StoredAnswer
+from department_node.refusals import Refusals
+from department_node.store import Ledger, Store, StoredAnswer, typed_errors
 from federation import exchange, limits
 from federation.clock import Clock, business_date
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
@@ -101,7 +101,7 @@ class Answerer:
         self._s = sources
         self._consents = Consents(sources.store, registrar.keys, registrar.id)
         self._highest = int(str(sources.store.meta("time") or 0))
-        self.transport_refusals: Counter[str] = Counter()
+        self.refused = Refusals()
 
     def ask(self, caller: str, data: bytes) -> bytes:
         """Answer one signed request.
@@ -110,9 +110,10 @@ class Answerer:
             PeerFault, Refused, Unavailable: transport refusals (protocol §5, before the header).
         """
         try:
-            return self._ask(caller, data)
+            with typed_errors():
+                return self._ask(caller, data)
         except HeduiError as error:
-            self.transport_refusals[error.code] += 1
+            self.refused.count(error.code)
             raise
 
     def _ask(self, caller: str, data: bytes) -> bytes:
@@ -143,6 +144,7 @@ class Answerer:
         shown = self._consents.open(opened.presentations)
         believed, drafts = self._drafts(opened, moment, shown)
         caller, qid = opened.header.sender, opened.header.qid
+        questions = b"".join(len(i).to_bytes(2, "big") + i for i in opened.items)
 
         def commit(connection: Connection) -> StoredAnswer:
             ledger = Ledger(connection)
@@ -154,17 +156,21 @@ class Answerer:
                 self._header(opened, moment), [codec.encode_answer(a) for a in answers]
             )
             stored = StoredAnswer(caller, opened.digest, unsigned.payload, _pack(unsigned))
-            ledger.keep_consents(shown.fresh)
-            ledger.keep_answer(qid, stored, now)
+            self._consents.keep(shown, ledger)
+            ledger.keep_answer(qid, stored, questions, now)
             _append(ledger, _entry(opened, batch, unsigned, drafts, now))
             if believed:
                 ledger.seen_time(now)
             return stored
 
-        return self._s.store.writer.write(commit)
+        stored = self._s.store.writer.write(commit)
+        self._consents.kept(shown)
+        return stored
 
     def _now(self) -> int:
         now = self._s.clock.now()
+        if now >= self._party.manifest.expires:
+            raise PeerFault("MANIFEST_EXPIRED", version=self._party.manifest.version)
         if now < self._highest - limits.SKEW:
             raise Unavailable("CLOCK_BEHIND", seconds=self._highest - now)
         self._highest = max(self._highest, now)
@@ -209,6 +215,7 @@ class Answerer:
         jti = token.claims.jti
         try:
             admitted = gate.admit(question, token, work.moment)
+            self._consents.use(question, token, work.shown)
             return self._evaluated(question, admitted, work)
         except Refused as refusal:
             return _refused(refusal, jti)

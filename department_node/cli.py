@@ -15,8 +15,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from department_node import catalogue as catalogues
+from department_node import checking, starter
 from department_node import node as nodes
-from department_node import starter
 from department_node.enrolment import Tally
 from department_node.inspect_cli import app as inspect_app
 from department_node.intake.load import import_table
@@ -129,7 +129,7 @@ def catalogue(folder: FolderOption, lang: LangOption = None, json: JsonOption = 
         party = parties.load(folder, PartyRole.NODE, SystemClock().now())
         listed = nodes.open_catalogue(party)
         with SqliteRecords(listed.source) as records:
-            nodes.check_catalogue(listed, records)
+            checking.check(listed, records)
             for answering in listed.answers.values():
                 _show_answering(at, answering, records)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from crypto import envelope
+from department_node import checking
 from department_node import node as nodes
 from department_node.records import SqliteRecords
 from department_node.store import FILE
@@ -19,7 +20,7 @@ from federation import certificates, status
 from federation import party as parties
 from federation.catalogue import load as load_predicates
 from federation.clock import SystemClock, epoch_of
-from federation.errors import BadInput, HeduiError
+from federation.errors import HeduiError
 from federation.manifest import PartyRole
 from federation.party import Party
 from federation.wire.channel import Peers
@@ -110,14 +111,11 @@ def _registrar(party: Party, now: int) -> Iterator[Finding]:
 
 def _catalogue(party: Party, _: int) -> Iterator[Finding]:
     listed = nodes.open_catalogue(party)
-    good = 0
     with SqliteRecords(listed.source) as records:
-        for where, sql in listed.statements():
-            try:
-                records.check(sql)
-                good += 1
-            except BadInput as error:
-                yield _failed(f"catalogue {where}", error)
+        broken = list(checking.faults(listed, records))
+        good = len(listed.statements()) - len(broken)
+        for fault in broken:
+            yield _failed(f"catalogue {fault.where}", fault.error)
     may = sum(p.id in party.policy.rules for p in load_predicates().for_kind(party.entry.kind))
     yield Finding(
         name="catalogue",
@@ -136,7 +134,7 @@ def _enrolment(party: Party, now: int) -> Iterator[Finding]:
     path = party.data / FILE
     if path.exists():
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as state:
-            sql = "SELECT count(*) FROM person WHERE epoch = ?"
+            sql = "SELECT count(*) FROM person WHERE epoch = ? AND present = 1"
             enrolled = state.execute(sql, (epoch_of(now),)).fetchone()[0]
     ok = enrolled > 0
     advice = ("", "") if ok else (":请运行 hedui node enrol", ": run hedui node enrol")

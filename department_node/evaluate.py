@@ -83,8 +83,9 @@ def evaluate(
         absent = predicate.register is Register.POPULATION
         return _absent(predicate) if absent else _nothing(admitted)
     if predicate.parameter is ParameterKind.NAME:
-        same = person.name != b"" and person.name == admitted.grant.args[0]
-        return _yes(same)
+        if not person.name:  # a register without a name contradicts nobody
+            return Minimized(Outcome.NO_RECORD)
+        return _yes(person.name == admitted.grant.args[0])
     value = records.scalar(admitted.answering.sql, _bound(admitted, person, period))
     if predicate.parameter is ParameterKind.MEMBERS:
         declared = set(admitted.grant.args)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from department_node import checking
 from department_node import node as nodes
 from department_node.catalogue import Answering, NodeCatalogue
 from department_node.evaluate import Person, evaluate, period_of
@@ -154,7 +155,7 @@ def open_looking(folder: Path) -> Looking:
     party = parties.load(folder, PartyRole.NODE, SystemClock().now())
     catalogue = nodes.open_catalogue(party)
     records = SqliteRecords(catalogue.source)
-    nodes.check_catalogue(catalogue, records)
+    checking.check(catalogue, records)
     return Looking(party, catalogue, records)
 
 

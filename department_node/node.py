@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, Self
 
-from department_node import catalogue, enrolment
+from department_node import catalogue, checking, enrolment
 from department_node.answer import Answerer, Facts, Sources
 from department_node.catalogue import NodeCatalogue
 from department_node.records import RecordSource, SqliteRecords
@@ -21,7 +21,7 @@ from department_node.store import Ledger, Store
 from federation import catalogue as predicates
 from federation import party as parties
 from federation.clock import Clock, SystemClock, business_date, epoch_of
-from federation.errors import BadInput
+from federation.errors import BadInput, PeerFault, Unavailable
 from federation.manifest import PartyRole
 from federation.party import Party
 from federation.wire import description, server
@@ -61,19 +61,14 @@ class Node:
         self.settings = read_settings(self.party)
         self.catalogue = open_catalogue(self.party)
         self.records: RecordSource = self._stack.enter_context(SqliteRecords(self.catalogue.source))
-        check_catalogue(self.catalogue, self.records)
+        checking.check(self.catalogue, self.records)
         self.store = Store(self.party.data)
         self._stack.callback(self.store.close)
+        pin_versions(self.party, self.store)
         self.peers = Peers(self.party.tls, self.party.tap)
         self._stack.callback(self.peers.close)
         self.registrar = RegistrarClient(self.party, self.peers, self.clock)
-        self.status = StatusKeeper(
-            self.party.data,
-            self.party.id,
-            self.party.manifest.registrar,
-            self.registrar.status_list,
-            self.clock,
-        )
+        self.status = StatusKeeper(self.party, self.registrar.status_list, self.clock.now)
         self._facts: tuple[float, Facts] | None = None
 
     def __enter__(self) -> Self:
@@ -177,16 +172,36 @@ class RunningNode:
         )
 
     def _count(self) -> None:
-        refused = self._answerer.transport_refusals
+        counted = self._answerer.refused.take()
         day = business_date(self._node.clock.now()).isoformat()
-        counted = [(code, refused.pop(code)) for code in list(refused)]
 
         def job(connection: Connection) -> None:
-            for code, n in counted:
+            for code, n in counted.items():
                 Ledger(connection).count_refusal(day, code, n)
 
-        if counted:
+        if not counted:
+            return
+        try:
             self._node.store.writer.write(job)
+        except Unavailable:
+            self._answerer.refused.put_back(counted)
+            raise
+
+
+def pin_versions(party: Party, store: Store) -> None:
+    """Refuse signed documents older than those this node has seen, and remember newer ones.
+
+    Raises:
+        PeerFault: MANIFEST_ROLLED_BACK or POLICY_ROLLED_BACK (protocol §1).
+    """
+    manifest, policy = party.manifest.version, party.policy.version
+    family = f"policy {party.policy.family}"
+    seen = {name: int(str(store.meta(name) or 0)) for name in ("manifest", family)}
+    if manifest < seen["manifest"]:
+        raise PeerFault("MANIFEST_ROLLED_BACK", version=manifest, seen=seen["manifest"])
+    if policy < seen[family]:
+        raise PeerFault("POLICY_ROLLED_BACK", version=policy, seen=seen[family])
+    store.set_meta(**{"manifest": manifest, family: policy})
 
 
 def read_settings(party: Party) -> Settings:
@@ -218,17 +233,3 @@ def open_catalogue(party: Party) -> NodeCatalogue:
         kind=party.entry.kind,
         predicates=predicates.load(),
     )
-
-
-def check_catalogue(listed: NodeCatalogue, records: RecordSource) -> None:
-    """Hold every statement of a catalogue to the records it is about.
-
-    Raises:
-        BadInput: CATALOGUE_TABLE_MISSING, CATALOGUE_COLUMN_MISSING, CATALOGUE_WRITES or
-            CATALOGUE_SQL, with the place in the catalogue.
-    """
-    for where, sql in listed.statements():
-        try:
-            records.check(sql)
-        except BadInput as error:
-            raise BadInput(error.code, **{**error.details, "where": where}) from error

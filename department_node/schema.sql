@@ -6,22 +6,28 @@ CREATE TABLE IF NOT EXISTS meta (
     value
 ) WITHOUT ROWID;
 
--- Whom this department knows, by pseudonym: the only way from a question to a record.
+-- Whom this department knows, by pseudonym: the only way from a question to a record. Who has left
+-- the roll stays with present = 0, so that coming back costs no new evaluation.
 CREATE TABLE IF NOT EXISTS person (
     psn BLOB PRIMARY KEY,
     epoch INTEGER NOT NULL,
     key TEXT NOT NULL,
     name BLOB NOT NULL,
-    fingerprint BLOB NOT NULL
+    fingerprint BLOB NOT NULL,
+    present INTEGER NOT NULL DEFAULT 1
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS person_key ON person (key);
 
 -- A batch of the roll on its way to the registrar and back; its key makes the blinds again.
+-- people: JSON; ids and names: what is sent (commitment, then elements), emptied when done = 1.
+-- done = 2: given up, because the registrar knows another batch by this number.
 CREATE TABLE IF NOT EXISTS enrolment (
     epoch INTEGER NOT NULL,
     batch_no INTEGER NOT NULL,
     batch_key BLOB NOT NULL,
-    keys TEXT NOT NULL,
+    people TEXT NOT NULL,
+    ids BLOB NOT NULL,
+    names BLOB NOT NULL,
     done INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (epoch, batch_no)
 ) WITHOUT ROWID;
@@ -31,12 +37,15 @@ CREATE TABLE IF NOT EXISTS consent (
     presentation BLOB NOT NULL
 ) WITHOUT ROWID;
 
+-- questions: the items as asked, each after its length in two bytes, so that a decision can be
+-- explained and its leaf opened.
 CREATE TABLE IF NOT EXISTS answered (
     qid BLOB PRIMARY KEY,
     sender TEXT NOT NULL,
     request BLOB NOT NULL,
     payload BLOB NOT NULL,
     items BLOB NOT NULL,
+    questions BLOB NOT NULL,
     at INTEGER NOT NULL
 ) WITHOUT ROWID;
 

@@ -1,20 +1,18 @@
 """Keeps this department's status list fresh: fetched on a schedule, never for one person.
 
 Knows the list's file and the schedule. Does not decide what a stale list means: the gate does.
+Nothing that goes wrong here ends the schedule.
 """
 
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
 from federation import keyfile, limits, status
-from federation.clock import Clock
-from federation.errors import HeduiError, PeerFault
-from federation.manifest import PartyEntry
+from federation.errors import HeduiError, PeerFault, Unavailable
+from federation.party import Party
 from federation.status import StatusList
 
 log = logging.getLogger(__name__)
@@ -35,33 +33,37 @@ Fetch = Callable[[str], bytes]
 
 
 class StatusKeeper:
-    """Holds the newest verified list; an older one never replaces a newer one."""
+    """Holds the newest verified list; an older one never replaces a newer one.
 
-    def __init__(
-        self, folder: Path, department: str, registrar: PartyEntry, fetch: Fetch, clock: Clock
-    ) -> None:
-        self._path = folder / FILE
-        self._department = department
-        self._registrar = registrar
+    A list from the future is refused: it would keep out all later ones until its time comes.
+    """
+
+    def __init__(self, party: Party, fetch: Callable[[str], bytes], now: Callable[[], int]) -> None:
+        self._path = party.data / FILE
+        self._department = party.id
+        self._registrar = party.manifest.registrar
         self._fetch = fetch
-        self._clock = clock
+        self._now = now
         self._stop = Event()
         self._thread: Thread | None = None
         self.current: StatusList | None = None
-        with suppress(HeduiError, OSError):  # a torn or foreign file is as good as none
-            self._take(self._path.read_bytes())
+        self._read_file()
 
     def refresh(self) -> None:
         """Fetch the list once.
 
         Raises:
-            PeerFault, Unavailable: the registrar's list is wrong, or it cannot be reached.
+            PeerFault, Unavailable: the registrar's list is wrong, it cannot be reached, or the list
+                cannot be written down (LOG_UNAVAILABLE; it is used all the same).
         """
         jwt = self._fetch(self._department)
         before = self.current
         self._take(jwt)
         if self.current is not before:
-            keyfile.write_private(self._path, jwt)
+            try:
+                keyfile.write_private(self._path, jwt)
+            except OSError as e:
+                raise Unavailable("LOG_UNAVAILABLE", why=type(e).__name__) from e
 
     def wait_first(self, seconds: float) -> None:
         """Give the first fetch some time; without a list the gate refuses everything anyway."""
@@ -86,16 +88,25 @@ class StatusKeeper:
         if self._thread:
             self._thread.join()
 
+    def _read_file(self) -> None:
+        """Begin with the last list; one that cannot be read or believed is fetched anew."""
+        try:
+            self._take(self._path.read_bytes())
+        except FileNotFoundError:
+            return
+        except (OSError, HeduiError) as error:
+            log.warning("the last status list is not used: %s", error)
+
     def _take(self, jwt: bytes) -> None:
         uri = status.uri_of(self._registrar.id, self._department)
         fresh = status.read(jwt, uri=uri, issuers=self._registrar.keys)
-        if fresh.issued > self._clock.now() + limits.SKEW:
-            raise PeerFault("STATUS_LIST_INVALID", why="signed in the future")
+        if fresh.issued > self._now() + limits.SKEW:
+            raise PeerFault("STATUS_LIST_INVALID", why="from the future")
         if self.current is None or fresh.issued >= self.current.issued:
             self.current = fresh
 
     def _run(self, every: float, tick: Callable[[], None]) -> None:
-        wait = every
+        wait = every if self.current else min(RETRY, every)
         while not self._stop.wait(wait):
             wait = every
             try:
@@ -104,3 +115,7 @@ class StatusKeeper:
             except (HeduiError, OSError) as error:
                 log.warning("status list not refreshed: %s", getattr(error, "code", "disk"))
                 wait = min(RETRY, every)
+            try:
+                tick()
+            except HeduiError as error:
+                log.warning("refusals not counted: %s", error.code)

@@ -4,11 +4,10 @@ Knows SQL and nothing of the protocol's meaning: what is admitted and what is an
 the callers. Reads run on a connection a thread; all writes go through the group-committing writer.
 """
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from threading import local
@@ -19,10 +18,18 @@ import sqlite_utils
 from department_node.evaluate import Person
 from department_node.gate import Usage
 from department_node.writer import Writer
-from federation import consent
-from federation.errors import Unavailable
+from federation.errors import BadInput, Unavailable
 
 FILE: Final = "node.sqlite"
+VERSION: Final = 1
+"""Version of the tables in ``schema.sql``."""
+DONE: Final = 1
+GIVEN_UP: Final = 2
+
+
+_END_BATCH: Final = (
+    "UPDATE enrolment SET done = ?, ids = x'', names = x'' WHERE epoch = ? AND batch_no = ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +44,49 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollEntry:
-    """One enrolled person as it is stored."""
+    """One enrolled person as it is stored; ``present`` while the roll has the person."""
 
     psn: bytes
-    key: str
+    key: str = field(repr=False)
     name: bytes
     fingerprint: bytes
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBatch:
+    """A batch of an enrolment as it is written down before it is sent."""
+
+    key: bytes = field(repr=False)
+    people: str = field(repr=False)
+    ids: bytes
+    names: bytes
 
 
 class Store:
     """The node's database."""
 
     def __init__(self, folder: Path) -> None:
+        """Open or make the database.
+
+        Raises:
+            BadInput: NODE_DATABASE_NEWER when a later version of this program wrote it.
+            Unavailable: LOG_UNAVAILABLE.
+        """
         self._path = folder / FILE
         self._local = local()
-        with closing_errors():
+        self._readers: list[sqlite3.Connection] = []
+        with typed_errors():
             connection = self._connect()
-            connection.execute("PRAGMA journal_mode = WAL")
-            schema = resources.files("department_node").joinpath("schema.sql").read_text("utf-8")
-            sqlite_utils.Database(connection).executescript(schema)
+            _prepare(connection)
         self.writer = Writer(connection)
 
     def close(self) -> None:
         """Finish all writes and close."""
         self.writer.close()
+        while self._readers:
+            self._readers.pop().close()
+        self._local = local()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -73,6 +99,7 @@ class Store:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
+            self._readers.append(connection)
         return connection
 
     def meta(self, name: str) -> object | None:
@@ -93,8 +120,10 @@ class Store:
         return StoredAnswer(*row) if row else None
 
     def person(self, psn: bytes) -> Person | None:
-        """Find an enrolled person."""
-        row = self._read.execute("SELECT key, name FROM person WHERE psn = ?", (psn,)).fetchone()
+        """Find an enrolled person whom the roll still has."""
+        row = self._read.execute(
+            "SELECT key, name FROM person WHERE psn = ? AND present = 1", (psn,)
+        ).fetchone()
         return Person(key=row[0], name=row[1]) if row else None
 
     def pseudonyms(self, key: str) -> tuple[bytes, ...]:
@@ -110,73 +139,84 @@ class Store:
         ).fetchone()
         return row[0] if row else None
 
-    def fingerprint(self, epoch: int, key: str) -> bytes | None:
-        """Give the fingerprint under which a record key was enrolled."""
+    def enrolled_as(self, epoch: int, key: str) -> RollEntry | None:
+        """Give what a record key was enrolled as, present or not."""
         row = self._read.execute(
-            "SELECT fingerprint FROM person WHERE key = ? AND epoch = ?", (key, epoch)
+            "SELECT psn, name, fingerprint, present FROM person WHERE key = ? AND epoch = ?",
+            (key, epoch),
         ).fetchone()
-        return row[0] if row else None
+        if row is None:
+            return None
+        return RollEntry(psn=row[0], key=key, name=row[1], fingerprint=row[2], present=bool(row[3]))
 
-    def pending_batches(self, epoch: int) -> list[tuple[int, bytes, list[str]]]:
-        """List the batches that were begun and not finished: number, key, record keys."""
+    def present_keys(self, epoch: int) -> Iterator[str]:
+        """Read the record keys of everybody the roll had at the last enrolment."""
+        sql = "SELECT key FROM person WHERE epoch = ? AND present = 1"
+        for row in self._read.execute(sql, (epoch,)):
+            yield row[0]
+
+    def mark_present(self, keys: list[str], present: bool) -> None:
+        """Mark people as gone from the roll, or as back; their pseudonyms stay."""
+        rows = [(int(present), key) for key in keys]
+        sql = "UPDATE person SET present = ? WHERE key = ?"
+        if rows:
+            self.writer.write(lambda c: c.executemany(sql, rows))
+
+    def pending_batches(self, epoch: int) -> list[tuple[int, StoredBatch]]:
+        """List the batches that were begun and not finished, by number."""
         rows = self._read.execute(
-            "SELECT batch_no, batch_key, keys FROM enrolment WHERE epoch = ? AND done = 0", (epoch,)
+            "SELECT batch_no, batch_key, people, ids, names FROM enrolment"
+            " WHERE epoch = ? AND done = 0",
+            (epoch,),
         )
-        return [(number, key, json.loads(keys)) for number, key, keys in rows]
+        return [
+            (row[0], StoredBatch(key=row[1], people=row[2], ids=row[3], names=row[4]))
+            for row in rows
+        ]
 
-    def begin_batch(self, epoch: int, batch_key: bytes, keys: str) -> int:
-        """Write a batch down before it is sent, and number it."""
+    def begin_batch(self, epoch: int, batch: StoredBatch, *, least: int = 1) -> int:
+        """Write a batch down before it is sent, and number it: ``least`` or more."""
 
         def job(c: sqlite3.Connection) -> int:
-            number = c.execute(
-                "SELECT coalesce(max(batch_no), 0) + 1 FROM enrolment WHERE epoch = ?", (epoch,)
-            ).fetchone()[0]
+            sql = "SELECT max(?, coalesce(max(batch_no), 0) + 1) FROM enrolment WHERE epoch = ?"
+            number = c.execute(sql, (least, epoch)).fetchone()[0]
             c.execute(
-                "INSERT INTO enrolment VALUES (?, ?, ?, ?, 0)", (epoch, number, batch_key, keys)
+                "INSERT INTO enrolment VALUES (?, ?, ?, ?, ?, ?, 0)",
+                (epoch, number, batch.key, batch.people, batch.ids, batch.names),
             )
             return int(number)
 
         return self.writer.write(job)
 
     def finish_batch(self, epoch: int, number: int, rows: list[RollEntry]) -> None:
-        """Enrol a batch's people, in place of what stood under their record keys."""
+        """Enrol a batch's people, in place of what stood under their record keys.
+
+        An older epoch's row goes too where the key has come to stand for another id: the first half
+        of a fingerprint is the id's.
+        """
 
         def job(c: sqlite3.Connection) -> None:
             c.executemany(
-                "DELETE FROM person WHERE key = ? AND epoch = ?", [(r.key, epoch) for r in rows]
+                "DELETE FROM person WHERE key = ?"
+                " AND (epoch = ? OR substr(fingerprint, 1, 16) <> substr(?, 1, 16))",
+                [(r.key, epoch, r.fingerprint) for r in rows],
             )
             c.executemany(
-                "REPLACE INTO person VALUES (?, ?, ?, ?, ?)",
+                "REPLACE INTO person VALUES (?, ?, ?, ?, ?, 1)",
                 [(r.psn, epoch, r.key, r.name, r.fingerprint) for r in rows],
             )
-            c.execute(
-                "UPDATE enrolment SET done = 1 WHERE epoch = ? AND batch_no = ?", (epoch, number)
-            )
+            c.execute(_END_BATCH, (DONE, epoch, number))
 
         self.writer.write(job)
 
     def drop_batch(self, epoch: int, number: int) -> None:
-        """Give up a batch whose records have changed since it was begun."""
-        self.writer.write(
-            lambda c: c.execute(
-                "UPDATE enrolment SET done = 2 WHERE epoch = ? AND batch_no = ?", (epoch, number)
-            )
-        )
+        """Give up a batch whose number the registrar knows as another one."""
+        self.writer.write(lambda c: c.execute(_END_BATCH, (GIVEN_UP, epoch, number)))
 
     def enrolled(self, epoch: int) -> int:
-        """Count the enrolled people."""
-        row = self._read.execute("SELECT count(*) FROM person WHERE epoch = ?", (epoch,))
-        return int(row.fetchone()[0])
-
-    def counts(self) -> dict[str, int]:
-        """Count answers, log entries, known tokens and transport refusals."""
-        tables = {"answers": "answered", "log": "log", "tokens": "consent"}
-        counts = {
-            name: int(self._read.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
-            for name, table in tables.items()
-        }
-        rows = self._read.execute("SELECT code, sum(n) FROM refused GROUP BY code ORDER BY code")
-        return counts | {f"refused {code}": int(n) for code, n in rows}
+        """Count the enrolled people whom the roll has."""
+        sql = "SELECT count(*) FROM person WHERE epoch = ? AND present = 1"
+        return int(self._read.execute(sql, (epoch,)).fetchone()[0])
 
     def entries(self) -> Iterator[tuple[int, bytes, bytes, bytes]]:
         """Read the log: sequence number, leaf, salt, record."""
@@ -235,19 +275,26 @@ class Ledger:
         """Freeze an answer for its period."""
         self._c.execute("INSERT INTO cell VALUES (?, ?, ?, ?)", (subject, year, question, answer))
 
-    def keep_consents(self, shown: Iterable[tuple[bytes, bytes]]) -> None:
-        """Remember presentations by token id, with all that was ever disclosed of each."""
-        for jti, presentation in shown:
-            row = self._c.execute("SELECT presentation FROM consent WHERE jti = ?", (jti,))
-            before = row.fetchone()
-            whole = consent.join(before[0], presentation) if before else presentation
-            self._c.execute("REPLACE INTO consent VALUES (?, ?)", (jti, whole))
+    def presentation(self, jti: bytes) -> bytes | None:
+        """Find a token that was presented before, as this transaction sees it."""
+        row = self._c.execute("SELECT presentation FROM consent WHERE jti = ?", (jti,)).fetchone()
+        return row[0] if row else None
 
-    def keep_answer(self, qid: bytes, answer: StoredAnswer, at: int) -> None:
-        """Store an answer by query id; its bytes are what every repeat gets."""
+    def add_presentation(self, jti: bytes, presentation: bytes) -> bool:
+        """Remember a presentation by its token's id; False when there is one already."""
+        sql = "INSERT INTO consent VALUES (?, ?) ON CONFLICT DO NOTHING"
+        return self._c.execute(sql, (jti, presentation)).rowcount == 1
+
+    def replace_presentation(self, jti: bytes, presentation: bytes) -> None:
+        """Put a presentation in place of the one that is there."""
+        sql = "UPDATE consent SET presentation = ? WHERE jti = ?"
+        self._c.execute(sql, (presentation, jti))
+
+    def keep_answer(self, qid: bytes, answer: StoredAnswer, questions: bytes, at: int) -> None:
+        """Store an answer by query id, with what was asked; repeats get its bytes."""
+        stored = (answer.sender, answer.request, answer.payload, answer.items)
         self._c.execute(
-            "INSERT INTO answered VALUES (?, ?, ?, ?, ?, ?)",
-            (qid, answer.sender, answer.request, answer.payload, answer.items, at),
+            "INSERT INTO answered VALUES (?, ?, ?, ?, ?, ?, ?)", (qid, *stored, questions, at)
         )
 
     def append(self, leaf: bytes, salt: bytes, record: bytes) -> None:
@@ -273,7 +320,7 @@ class Ledger:
 
 
 @contextmanager
-def closing_errors() -> Iterator[None]:
+def typed_errors() -> Iterator[None]:
     """Turn SQLite's failures into typed ones.
 
     Raises:
@@ -283,3 +330,15 @@ def closing_errors() -> Iterator[None]:
         yield
     except sqlite3.Error as e:
         raise Unavailable("LOG_UNAVAILABLE", why=type(e).__name__) from e
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make what is missing, and leave alone what a later version made."""
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > VERSION:
+        connection.close()
+        raise BadInput("NODE_DATABASE_NEWER")
+    connection.execute("PRAGMA journal_mode = WAL")
+    schema = resources.files("department_node").joinpath("schema.sql").read_text("utf-8")
+    sqlite_utils.Database(connection).executescript(schema)
+    connection.execute(f"PRAGMA user_version = {VERSION}")

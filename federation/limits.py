@@ -37,6 +37,8 @@ STATUS_BYTES: Final = 1024 * 1024
 """Largest signed status list, bytes."""
 BATCH: Final = 1_024
 """Most elements in one blind evaluation (protocol §2)."""
+BATCHES: Final = 4
+"""Most batches in one call for blind evaluation (protocol §2)."""
 ROLL_QUOTA_PERCENT: Final = 102
 """Blind evaluations per tag and epoch, percent of the declared roll (protocol §2)."""
 MANIFEST_BYTES: Final = 2 * 1024 * 1024
@@ -45,6 +47,8 @@ KEY_FILE_BYTES: Final = 64 * 1024
 """Largest sealed key file, bytes."""
 CONSENT_FORMS: Final = 1_000
 """Most consent forms recorded by one call."""
+CONSENT_END: Final = 1 << 37
+"""Latest end of a consent, UTC seconds (in the year 6325): every calendar can still reckon it."""
 HOUSEHOLD_PERSONS: Final = 30
 """Most persons in one case, supporters included."""
 CELLS_PER_RECORD_YEAR: Final = 240

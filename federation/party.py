@@ -153,6 +153,20 @@ def lock(data: Path) -> IO[bytes]:
     return handle
 
 
+def private_file(path: Path) -> None:
+    """Make an empty file that its owner alone can read, or close one that is there to others.
+
+    A file that is there is not opened: closing it would end this process's SQLite locks on it.
+
+    Raises:
+        OSError: as the system says.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        path.chmod(0o600)
+
+
 def _tap(settings: Mapping[str, Any], party: str, document: Manifest) -> Tap | None:
     folder = settings.get("record_wire")
     if not folder:

@@ -3,10 +3,12 @@
 Knows what an operator may see: numbers, states and counts, never a person. Does not know the wire.
 """
 
+import itertools
 import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Final
@@ -14,15 +16,25 @@ from typing import Annotated, Final
 import typer
 
 from federation import party as installation
-from federation.clock import SystemClock
+from federation.clock import SystemClock, business_time
 from federation.consenting import ConsentState
+from federation.enrolment import ID, NAME
 from federation.errors import BadInput, Refused
 from federation.limits import STATUS_ENTRIES
 from federation.manifest import PartyRole
-from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
-from registrar import server
+from federation.terminal import (
+    FolderOption,
+    JsonOption,
+    LangOption,
+    Terminal,
+    reporting,
+    terminal,
+)
+from registrar import config, server
+from registrar.config import Settings
 from registrar.consents import Consent
-from registrar.store import FILE, Store
+from registrar.rolls import Growth
+from registrar.store import FILE, Store, Transaction
 
 app = typer.Typer(help="登记方 The registrar: consents, tokens, pseudonyms", no_args_is_help=True)
 consent_app = typer.Typer(help="单份同意书 One consent", no_args_is_help=True)
@@ -104,6 +116,62 @@ def status(
     at.say(
         f"{department}:已用 {used}/{STATUS_ENTRIES},已失效 {ended}",
         f"{department}: {used} of {STATUS_ENTRIES} used, {ended} ended",
+    )
+
+
+@app.command()
+def rolls(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
+    """列出各部门申报的名册人数及每次增长 List the rolls departments declared, and every growth."""
+    at = terminal(lang, json)
+    with reporting(at), _open(folder) as store, store.read() as view:
+        settings = config.parse(installation.read_settings(folder).get("registrar", {}))
+        years = itertools.groupby(view.rolls.growths(), lambda one: (one.department, one.epoch))
+        found = [_declared(list(growths), view, settings) for _, growths in years]
+    at.emit([one.to_json() for one in found])
+    for one in found:
+        one.say(at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Declared:
+    """The rolls of a department in a year, smallest first, and what was evaluated for it."""
+
+    growths: list[Growth]
+    ceiling: int
+    ids: int
+    names: int
+
+    def to_json(self) -> dict[str, object]:
+        last = self.growths[-1]
+        return {
+            "department": last.department,
+            "epoch": last.epoch,
+            "roll": last.roll,
+            "ceiling": self.ceiling,
+            "evaluated": {ID: self.ids, NAME: self.names},
+            "declared": [{"roll": one.roll, "at": one.declared} for one in self.growths],
+        }
+
+    def say(self, at: Terminal) -> None:
+        last = self.growths[-1]
+        whose, counts = f"{last.department} {last.epoch}", f"{self.ids:,}, names {self.names:,}"
+        at.say(
+            f"{whose}  名册 {last.roll:,},上限 {self.ceiling:,}"
+            f"  已登记:证号 {self.ids:,},姓名 {self.names:,}",
+            f"{whose}  roll {last.roll:,} of at most {self.ceiling:,}  evaluated: ids {counts}",
+        )
+        for one in self.growths:
+            line = f"    {business_time(one.declared):%Y-%m-%d %H:%M}  {one.roll:,}"
+            at.say(line, line)
+
+
+def _declared(growths: list[Growth], view: Transaction, settings: Settings) -> _Declared:
+    of, epoch = growths[0].department, growths[0].epoch
+    return _Declared(
+        growths=growths,
+        ceiling=settings.ceiling(of),
+        ids=view.rolls.evaluated(of, ID, epoch),
+        names=view.rolls.evaluated(of, NAME, epoch),
     )
 
 

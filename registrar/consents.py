@@ -5,6 +5,7 @@ pseudonyms or sockets; no error names a person.
 """
 
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -30,6 +31,8 @@ from federation.policy import Policy
 ADULT_AGE: Final = 18
 MOST_USES: Final = 10_000
 """Most uses of one grant; the token's reader knows no more."""
+Elsewhere = Callable[[bytes], Collection[bool]]
+"""Tells, of each other consent on which a signed paper stands, whether it is revoked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +157,27 @@ def again(consent: Consent, form: ConsentForm, now: int) -> Consent:
     return replace(consent, form=replace(consent.form, persons=tuple(persons)), signed=signed)
 
 
+def check_papers(consent: Consent, before: Consent | None, elsewhere: Elsewhere) -> None:
+    """Refuse a signed paper that is new to a consent and stands on another, whoever recorded that.
+
+    A whole household may sign one paper; what stood on this consent before is not looked at again.
+
+    Raises:
+        Refused: CONSENT_REVOKED when it was signed for a consent that is revoked, else
+            EVIDENCE_REUSED.
+    """
+    for paper in _papers(consent) - (_papers(before) if before else frozenset()):
+        others = elsewhere(paper)
+        if any(others):
+            raise Refused("CONSENT_REVOKED")
+        if others:
+            raise Refused("EVIDENCE_REUSED")
+
+
+def _papers(consent: Consent) -> frozenset[bytes]:
+    return frozenset(person.evidence for person in consent.form.persons if person.evidence)
+
+
 def _signed(person: ConsentPerson, today: date) -> bool:
     if not person.evidence:
         return False
@@ -193,9 +217,10 @@ def _check_people(form: ConsentForm) -> None:
         raise _invalid("number of persons")
     if len({person.id for person in persons}) != len(persons):
         raise _invalid("a person stands twice")
-    if all(person.role is not Role.APPLICANT for person in persons):
-        raise _invalid("no applicant")
-    if not 1 <= form.members <= limits.HOUSEHOLD_PERSONS:
+    if sum(person.role is Role.APPLICANT for person in persons) != 1:
+        raise _invalid("number of applicants")
+    together = sum(person.role is not Role.SUPPORTER for person in persons)
+    if not together <= form.members <= limits.HOUSEHOLD_PERSONS:
         raise _invalid("household size")
 
 

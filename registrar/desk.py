@@ -7,6 +7,7 @@ the wire: who calls, and that the call is signed, is settled before.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from federation import catalogue, limits
@@ -16,8 +17,9 @@ from federation.enrolment import BlindBatch, BlindEvaluation
 from federation.errors import PeerFault, Refused
 from federation.party import Party
 from registrar import consents, pseudonyms, tokens
+from registrar.config import Settings
 from registrar.consents import Consent
-from registrar.pseudonyms import Pseudonyms
+from registrar.pseudonyms import Admitted, Pseudonyms
 from registrar.store import FULL_AT, Store, Transaction
 from registrar.tokens import Ports, Terms
 
@@ -43,19 +45,22 @@ class Call:
 class Desk:
     """What the registrar does for coordinators and departments."""
 
-    def __init__(self, party: Party, store: Store, keys: Pseudonyms, clock: Clock) -> None:
+    def __init__(
+        self, party: Party, store: Store, keys: Pseudonyms, clock: Clock, settings: Settings
+    ) -> None:
         self._party = party
         self._store = store
         self._keys = keys
         self._clock = clock
+        self._settings = settings
         self._catalogue = catalogue.load()
 
     def record(self, call: Call, forms: Sequence[ConsentForm]) -> list[ConsentReceipt]:
         """Record new consents and add signatures to known ones: all of a call or none.
 
         Raises:
-            Refused: REPLAYED, CONSENT_CHANGED, CONSENT_EXPIRED, POLICY_NOT_ANSWERED,
-                POLICY_PARAMETER or POLICY_VERSION.
+            Refused: REPLAYED, CONSENT_CHANGED, CONSENT_EXPIRED, EVIDENCE_REUSED,
+                CONSENT_REVOKED, POLICY_NOT_ANSWERED, POLICY_PARAMETER or POLICY_VERSION.
             PeerFault: CONSENT_FORM_INVALID, PARTY_UNKNOWN, or the code of a malformed id or name.
             Unavailable: LOG_UNAVAILABLE.
         """
@@ -104,7 +109,7 @@ class Desk:
             return [self._own(tx, call.caller, number).receipt() for number in numbers]
 
     def evaluate(self, call: Call, batches: Sequence[BlindBatch]) -> list[BlindEvaluation]:
-        """Evaluate blinded elements for the calling department; counted before they are answered.
+        """Evaluate blinded elements for the calling department, once they are counted.
 
         Raises:
             Refused: REPLAYED, EPOCH_NOT_LIVE, BATCH_CHANGED or QUOTA_EXCEEDED.
@@ -114,16 +119,25 @@ class Desk:
         now = self._clock.now()
         for batch in batches:
             pseudonyms.check_epoch(batch.epoch, now)
-        # Before the transaction, which others wait for; nothing is released if it fails.
-        evaluations = [self._keys.evaluate(call.caller, batch) for batch in batches]
+        with self._store.read() as view:
+            for batch in batches:
+                self._admitted(view, call.caller, batch)
+        for batch in batches:
+            self._keys.check(call.caller, batch)
         with self._store.write() as tx:
             self._claim(tx, call, now)
             for batch in batches:
-                before = tx.batches(call.caller, batch.tag, batch.epoch)
-                new = pseudonyms.admit(batch, before)
+                new = self._admitted(tx, call.caller, batch)
                 if new:
-                    tx.add_batch(call.caller, batch, new, now)
-        return evaluations
+                    tx.rolls.count(call.caller, batch, new, now)
+        # Only now the work: of calls at the same time none is done that is not within the quota.
+        # What is lost here by a crash is asked for again, which costs no quota.
+        return [self._keys.evaluate(call.caller, batch) for batch in batches]
+
+    def _admitted(self, tx: Transaction, caller: str, batch: BlindBatch) -> Admitted | None:
+        return pseudonyms.admit(
+            batch, tx.rolls.standing(caller, batch), self._settings.ceiling(caller)
+        )
 
     def _claim(self, tx: Transaction, call: Call, now: int) -> None:
         tx.claim(call.caller, call.qid, call.digest, expires=call.expires, now=now)
@@ -139,11 +153,12 @@ class Desk:
             tokens.expiry(form.not_after, now)
             number = tx.next_number(f"{business_date(now):%Y%m%d}")
             consent = consents.first(number, caller, form, now)
-            tx.add(consent, now)
-            return consent
-        consent = consents.again(known, form, now)
+        else:
+            consent = consents.again(known, form, now)
         if consent != known:
-            tx.sign(consent)
+            elsewhere = partial(tx.elsewhere, consent_no=consent.consent_no)
+            consents.check_papers(consent, known, elsewhere)
+            tx.sign(consent) if known else tx.add(consent, now)
         return consent
 
     def _own(self, tx: Transaction, caller: str, number: str) -> Consent:

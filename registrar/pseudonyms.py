@@ -1,15 +1,15 @@
 """Pseudonyms: one key per department and year, used for tokens and, blindly, for enrolment.
 
 Knows the sealed seeds and the quota of protocol note §2. Does not know what a blinded element
-hides, and does not store: the caller brings what was evaluated before.
+hides, and does not store: the caller brings what was counted before.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
-from crypto import labels, oprf
+from crypto import group, labels, oprf
 from crypto.errors import BadElement
 from crypto.oprf import Evaluator
 from federation import limits
@@ -39,6 +39,18 @@ class Pseudonyms:
             Unavailable: EPOCH_KEY_MISSING.
         """
         return oprf.psn(self._evaluator(department, epoch).evaluate_known(data))
+
+    def check(self, department: str, batch: BlindBatch) -> None:
+        """Refuse a batch that could not be evaluated, for a twentieth of what evaluating costs.
+
+        Raises:
+            Refused: EPOCH_NOT_LIVE.
+            PeerFault: BATCH_MALFORMED when an element is not of the group.
+            Unavailable: EPOCH_KEY_MISSING.
+        """
+        self._evaluator(department, batch.epoch)
+        if not all(map(group.is_element, batch.elements)):
+            raise PeerFault("BATCH_MALFORMED")
 
     def evaluate(self, department: str, batch: BlindBatch) -> BlindEvaluation:
         """Evaluate a batch for the department that sent it.
@@ -88,13 +100,25 @@ class Pseudonyms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
-    """A batch that was evaluated before."""
+class Standing:
+    """What is counted so far for a batch's department and year.
 
-    batch_no: int
-    digest: bytes
-    size: int
+    ``roll`` is the largest that was accepted, 0 before the first; ``used`` counts the elements of
+    the batch's tag; ``digest`` is that of the batch with this number, empty if there was none.
+    """
+
     roll: int
+    used: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A new batch to be counted; ``grows``: its roll is larger than any before, and stands now."""
+
+    digest: bytes
+    roll: int
+    grows: bool
 
 
 def digest(batch: BlindBatch) -> bytes:
@@ -112,27 +136,23 @@ def check_epoch(epoch: int, now: int) -> None:
         raise Refused("EPOCH_NOT_LIVE", epoch=epoch)
 
 
-def admit(batch: BlindBatch, before: Sequence[Evaluated]) -> Evaluated | None:
-    """Decide about a batch, given all earlier ones of its department, tag and epoch.
+def admit(batch: BlindBatch, standing: Standing, ceiling: int) -> Admitted | None:
+    """Decide about a batch; gives what to count, or None for a repetition, which costs nothing.
 
-    Gives what to record, or None for a repetition, which costs nothing.
+    The roll is what the department says: the first declaration stands, a larger one counts as
+    growth, and neither goes beyond the ceiling that the registrar's operator has set.
 
     Raises:
         Refused: BATCH_CHANGED or QUOTA_EXCEEDED.
     """
-    new = Evaluated(
-        batch_no=batch.batch_no,
-        digest=digest(batch),
-        size=len(batch.elements),
-        roll=batch.roll,
-    )
-    for old in before:
-        if old.batch_no == new.batch_no:
-            if old.digest != new.digest:
-                raise Refused("BATCH_CHANGED", batch=new.batch_no)
-            return None
-    roll = max(new.roll, *(old.roll for old in before), 0)
-    used = sum(old.size for old in before)
-    if used + new.size > roll * limits.ROLL_QUOTA_PERCENT // 100:
-        raise Refused("QUOTA_EXCEEDED", roll=roll, used=used)
-    return new
+    content = digest(batch)
+    if standing.digest:
+        if standing.digest != content:
+            raise Refused("BATCH_CHANGED", batch=batch.batch_no)
+        return None
+    if batch.roll > ceiling:
+        raise Refused("QUOTA_EXCEEDED", roll=batch.roll, ceiling=ceiling)
+    roll = min(max(batch.roll, standing.roll), ceiling)
+    if standing.used + len(batch.elements) > roll * limits.ROLL_QUOTA_PERCENT // 100:
+        raise Refused("QUOTA_EXCEEDED", roll=roll, used=standing.used)
+    return Admitted(digest=content, roll=roll, grows=roll > standing.roll)

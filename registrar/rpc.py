@@ -73,6 +73,8 @@ class RegistrarRpc:
     def EvaluatePseudonyms(self, caller: str, data: bytes) -> bytes:
         """Evaluate blinded elements of the calling department."""
         request = self._open(caller, data, exchange.EVALUATE, PartyRole.NODE)
+        if len(request.items) > limits.BATCHES:
+            raise PeerFault("OVERSIZE", limit=limits.BATCHES, size=len(request.items))
         batches = [messages.decode_blind(item) for item in request.items]
         evaluations = self._desk.evaluate(request.call, batches)
         return self._sign(request, map(messages.encode_evaluation, evaluations))

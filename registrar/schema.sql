@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS person (
     PRIMARY KEY (consent_no, position)
 ) STRICT, WITHOUT ROWID;
 
+-- A signed paper stands on one consent.
+CREATE INDEX IF NOT EXISTS person_evidence ON person (evidence);
+
 CREATE TABLE IF NOT EXISTS grant_request (
     consent_no TEXT NOT NULL REFERENCES consent,
     position INTEGER NOT NULL,
@@ -70,6 +73,15 @@ CREATE TABLE IF NOT EXISTS batch (
     commitment BLOB NOT NULL,     -- Merkle root, opened on site
     evaluated INTEGER NOT NULL,
     PRIMARY KEY (department, tag, epoch, batch_no)
+) STRICT, WITHOUT ROWID;
+
+-- What a department has declared and the registrar accepted: first roll and every growth.
+CREATE TABLE IF NOT EXISTS roll (
+    department TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    roll INTEGER NOT NULL,        -- persons
+    declared INTEGER NOT NULL,
+    PRIMARY KEY (department, epoch, roll)
 ) STRICT, WITHOUT ROWID;
 
 -- Requests that are still fresh, so that a query id stands for one request only.

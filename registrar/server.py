@@ -10,8 +10,10 @@ from functools import partial
 from federation import founding
 from federation import party as installation
 from federation.clock import Clock, epoch_of
+from federation.manifest import PartyRole
 from federation.party import Party
 from federation.wire import server as wire
+from registrar import config
 from registrar.desk import Desk
 from registrar.pseudonyms import Pseudonyms
 from registrar.rpc import RegistrarRpc
@@ -46,16 +48,19 @@ def build(party: Party, clock: Clock) -> RegistrarServer:
     """Open the registrar's state and keys and bind its address.
 
     Raises:
-        BadInput: DATA_FOLDER_IN_USE or LISTEN_FAILED.
+        BadInput: SETTINGS_INVALID, DATA_FOLDER_IN_USE or LISTEN_FAILED.
         Unavailable: LOG_UNAVAILABLE, or EPOCH_KEY_MISSING for the present year.
     """
+    settings = config.parse(party.settings)
+    settings.check([node.id for node in party.manifest.having(PartyRole.NODE)])
     with ExitStack() as opened:
         opened.enter_context(installation.lock(party.data))
         store = opened.enter_context(closing(Store(party.data / FILE)))
         keys = Pseudonyms(partial(_seed, party), party.manifest.pseudonym_keys)
         keys.open(epoch_of(clock.now()))
         lists = StatusPublisher(party.id, party.key, clock, ended=store.ended, states=store.states)
-        rpc = RegistrarRpc(party, clock, Desk(party, store, keys, clock), lists)
+        desk = Desk(party, store, keys, clock, settings)
+        rpc = RegistrarRpc(party, clock, desk, lists)
         server = wire.build(party.manifest, party.tls, party.listen, rpc.service(), party.tap)
         return RegistrarServer(server, store, opened.pop_all())
 

@@ -1,4 +1,4 @@
-"""The registrar's state in one SQLite file: consents, tokens, status entries, batches.
+"""The registrar's state in one SQLite file: consents, tokens, status entries, and what ``rolls`` keeps.
 
 Knows SQL and transactions: one call of the protocol is one transaction, durable before it is
 answered. Does not know which form, token or batch is allowed.
@@ -14,6 +14,7 @@ from typing import Final
 
 import sqlite_utils
 
+from federation import party as installation
 from federation.consenting import (
     ConsentForm,
     ConsentPerson,
@@ -22,13 +23,12 @@ from federation.consenting import (
     Role,
     SignatureMethod,
 )
-from federation.enrolment import BlindBatch
 from federation.errors import Refused, Unavailable
 from federation.exchange import Purpose
 from federation.limits import SKEW, STATUS_ENTRIES
 from federation.status import Status
 from registrar.consents import Consent
-from registrar.pseudonyms import Evaluated
+from registrar.rolls import Rolls
 from registrar.tokens import Issued, Random
 
 FILE: Final = "registrar.sqlite"
@@ -47,6 +47,10 @@ class Store:
         Raises:
             Unavailable: LOG_UNAVAILABLE.
         """
+        try:
+            installation.private_file(path)
+        except OSError as e:
+            raise Unavailable("LOG_UNAVAILABLE") from e
         with _durable():
             self._writer = _connect(path)
             schema = resources.files("registrar").joinpath("schema.sql").read_text("utf-8")
@@ -108,6 +112,7 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
+        self.rolls = Rolls(connection)
 
     def claim(self, sender: str, qid: bytes, digest: bytes, *, expires: int, now: int) -> None:
         """Note a request, so that its query id stands for no other.
@@ -271,24 +276,14 @@ class Transaction:
         )
         return {index: Status(state) for index, state in rows}
 
-    def batches(self, department: str, tag: str, epoch: int) -> list[Evaluated]:
-        """List what was evaluated for a department."""
+    def elsewhere(self, evidence: bytes, consent_no: str) -> list[bool]:
+        """Tell, of each other consent on which a signed paper stands, whether it is revoked."""
         rows = self._sql.execute(
-            "SELECT batch_no, digest, size, roll FROM batch"
-            " WHERE department = ? AND tag = ? AND epoch = ?",
-            (department, tag, epoch),
+            "SELECT DISTINCT consent_no, revoked IS NOT NULL FROM person JOIN consent"
+            " USING (consent_no) WHERE evidence = ? AND consent_no <> ?",
+            (evidence, consent_no),
         )
-        return [Evaluated(batch_no=n, digest=d, size=s, roll=r) for n, d, s, r in rows]
-
-    def add_batch(self, department: str, batch: BlindBatch, new: Evaluated, now: int) -> None:
-        """Store that a batch is evaluated."""
-        self._sql.execute(
-            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(department, batch.tag, batch.epoch, new.batch_no, new.digest, new.size),
-                *(new.roll, batch.commitment, now),
-            ),
-        )
+        return [bool(revoked) for _, revoked in rows]
 
     def _count(self, sql: str, department: str) -> int:
         (count,) = self._sql.execute(sql, (department,)).fetchone()
@@ -346,7 +341,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    path.chmod(0o600)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -82,7 +82,11 @@ def _raw_records(receipt: bytes) -> int:
     """Count what is in a receipt and is not a minimized answer of the one size."""
     if not receipt:
         return 0
-    return sum(not _minimized(one.item) for one in codec.decode_batch(receipt).items)
+    try:
+        items = codec.decode_batch(receipt).items
+    except PeerFault:
+        return 1  # kept of a request that failed; nobody can say that it holds nothing
+    return sum(not _minimized(one.item) for one in items)
 
 
 def _minimized(item: bytes) -> bool:

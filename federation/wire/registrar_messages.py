@@ -56,7 +56,7 @@ def decode_form(data: bytes) -> ConsentForm:
         PeerFault: OVERSIZE or MALFORMED.
     """
     m = strict(registrar_pb2.ConsentForm, data, FORM_BYTES)
-    if len(m.reference) != REFERENCE_BYTES:
+    if len(m.reference) != REFERENCE_BYTES or not 0 <= m.not_after <= limits.CONSENT_END:
         raise _malformed("ConsentForm")
     try:
         return ConsentForm(

@@ -87,9 +87,11 @@ class Attacker:
         yield self._revoked(number, token)
 
     def _token(self, max_uses: int) -> tuple[str, bytes]:
-        evidence = hashlib.sha256(b"demonstration").digest()
         person = ConsentPerson(
-            id=self._victim.id, name=self._victim.name, role=Role.APPLICANT, evidence=evidence
+            id=self._victim.id,
+            name=self._victim.name,
+            role=Role.APPLICANT,
+            evidence=os.urandom(32),
         )
         form = ConsentForm(
             reference=os.urandom(16),

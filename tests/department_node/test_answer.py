@@ -213,7 +213,7 @@ def test_transport_refusals(answerer: Answerer, twin: Twin) -> None:
     item = replace(swapped.items[0], salt=bytes(16))
     with pytest.raises(HeduiError, match="ITEMS_DO_NOT_MATCH"):
         answerer.ask("coordinator", codec.encode_batch(replace(swapped, items=(item,))))
-    assert sum(answerer.transport_refusals.values()) == 4
+    assert sum(answerer.refused.take().values()) == 4
 
 
 def test_clock_behind(answerer: Answerer, twin: Twin) -> None:
@@ -290,7 +290,9 @@ def test_two_epochs_of_one_record_share_their_cells(
     twin, node = built
     other = b"\x01" * 32
     node.store.writer.write(
-        lambda c: c.execute("REPLACE INTO person VALUES (?, 2027, ?, x'', x'')", (other, WITH_CAR))
+        lambda c: c.execute(
+            "REPLACE INTO person VALUES (?, 2027, ?, x'', x'', 1)", (other, WITH_CAR)
+        )
     )
     before = node.store.ledger().cells(WITH_CAR.encode(), 2026)
     claims = twin.claims("public_security", WITH_CAR)

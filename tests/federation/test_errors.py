@@ -52,11 +52,12 @@ ANSWERING = (
     "department_node/consents.py",
     "department_node/gate.py",
     "department_node/intake/sieve.py",
+    "department_node/refusals.py",
     "department_node/store.py",
     "department_node/writer.py",
 )
 """What is raised here travels as a bare code, or is shown with a row instead of its details."""
-HERE = {"LISTEN_FAILED", "SOURCE_VALUE"}
+HERE = {"LISTEN_FAILED"}
 """Raised among them, but only ever shown on the own machine."""
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")

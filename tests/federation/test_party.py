@@ -250,6 +250,25 @@ def test_a_demonstration_may_record(made: dict[bool, Path], tmp_path: Path) -> N
     assert file.name == f"tax.{os.getpid()}.jsonl"
 
 
+# ---- files of its own
+
+
+def test_a_private_file_is_made_empty_and_the_owner_s(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    party.private_file(path)
+    assert path.read_bytes() == b""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_there_is_closed_to_others_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(b"kept")
+    path.chmod(0o666)
+    party.private_file(path)
+    assert path.read_bytes() == b"kept"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 # ---- the lock
 
 

@@ -333,7 +333,11 @@ def test_a_batch_is_resumed_without_cost_and_never_changed(town: Town) -> None:
     with pytest.raises(Refused, match="QUOTA_EXCEEDED"):
         department.evaluate(fifth)
     with town.running._store.read() as view:
-        grown = [g.roll for g in view.rolls() if (g.department, g.epoch) == NEXT_YEARS_CIVIL_AFFAIRS]
+        grown = [
+            g.roll
+            for g in view.rolls.growths()
+            if (g.department, g.epoch) == NEXT_YEARS_CIVIL_AFFAIRS
+        ]
     assert grown == [3, 4]
 
 

@@ -181,12 +181,12 @@ def test_a_paper_is_found_without_reading_every_person(store: Store) -> None:
 
 def test_growths_of_rolls_are_kept_in_their_order(store: Store) -> None:
     with store.write() as tx:
-        assert tx.roll("tax", 2026) == 0
-        tx.add_roll("tax", 2026, 20, NOW)
-        tx.add_roll("tax", 2026, 100, NOW + 1)
-        tx.add_roll("housing", 2027, 5, NOW + 2)
-        assert (tx.roll("tax", 2026), tx.roll("tax", 2027)) == (100, 0)
-        rows = [(one.department, one.epoch, one.roll, one.declared) for one in tx.rolls()]
+        assert tx.rolls.largest("tax", 2026) == 0
+        tx.rolls.grow("tax", 2026, 20, NOW)
+        tx.rolls.grow("tax", 2026, 100, NOW + 1)
+        tx.rolls.grow("housing", 2027, 5, NOW + 2)
+        assert (tx.rolls.largest("tax", 2026), tx.rolls.largest("tax", 2027)) == (100, 0)
+        rows = [(one.department, one.epoch, one.roll, one.declared) for one in tx.rolls.growths()]
     assert rows == [
         ("housing", 2027, 5, NOW + 2),
         ("tax", 2026, 20, NOW),

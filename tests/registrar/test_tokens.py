@@ -18,7 +18,7 @@ from crypto import labels
 from federation import consent as sd_jwt
 from federation import limits, status
 from federation.clock import day_start, month_end
-from federation.consent import Consent, Grant
+from federation.consent import Grant
 from federation.consenting import IssuedTokens, Role
 from federation.errors import Refused
 from registrar import tokens
@@ -97,10 +97,8 @@ def test_a_token_is_what_the_protocol_says(town: Town) -> None:
     assert (claims.purpose.name, claims.basis, claims.role) == ("ENTRY", "CONSENT", "MEMBER")
     assert (claims.policy_family, claims.policy_version) == ("test", 3)
     assert (claims.uses_a_month, claims.data_life_days, claims.members) == (1000, 0, 2)
-    town.read(sd_jwt.disclose(one(issued, 1, "bank_a"), [("P50", "deposit-12s")]))
-    sd_jwt.check_consent(
-        Consent(claims=claims, grants={}), audience="bank_a", holder=claims.holder, now=NOW
-    )
+    shown = town.read(sd_jwt.disclose(one(issued, 1, "bank_a"), [("P50", "deposit-12s")]))
+    sd_jwt.check_consent(shown, audience="bank_a", holder=claims.holder, now=NOW)
 
 
 def test_an_independent_reader_verifies_the_signature(town: Town) -> None:

@@ -22,6 +22,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from federation.exchange import ASK, EVALUATE, ISSUE_TOKENS, RECORD_CONSENT, REVOKE_CONSENT
 from federation.v1 import envelope_pb2, node_pb2, registrar_pb2
+from federation.wire.description import DESCRIBE
 from federation.wire.registrar_messages import STATUS_LIST
 from tests.scenarios.recording import Message
 
@@ -48,6 +49,12 @@ _ITEMS: Final[dict[tuple[str, bool], type[Proto]]] = {
     (EVALUATE, True): registrar_pb2.BlindBatch,
     (EVALUATE, False): registrar_pb2.BlindEvaluation,
 }
+_PLAIN: Final[dict[tuple[str, bool], type[Proto]]] = {
+    (STATUS_LIST, True): registrar_pb2.StatusListRequest,
+    (STATUS_LIST, False): registrar_pb2.StatusList,
+    (DESCRIBE, True): node_pb2.DescribeRequest,
+    (DESCRIBE, False): node_pb2.NodeDescription,
+}
 
 
 def views(data: bytes, depth: int = _DEPTH) -> Iterator[bytes]:
@@ -67,13 +74,11 @@ def views(data: bytes, depth: int = _DEPTH) -> Iterator[bytes]:
 
 def numbers(message: Message) -> Numbers:
     """Give every number of a message."""
-    if message.method != STATUS_LIST:
-        item = _ITEMS[message.method, message.request]
-        yield from _parsed(envelope_pb2.SignedBatch, message.data, item)
-    elif message.request:
-        yield from _parsed(registrar_pb2.StatusListRequest, message.data)
+    call = message.method, message.request
+    if call in _PLAIN:
+        yield from _parsed(_PLAIN[call], message.data)
     else:
-        yield from _parsed(registrar_pb2.StatusList, message.data)
+        yield from _parsed(envelope_pb2.SignedBatch, message.data, _ITEMS[call])
 
 
 def _unbase64(run: bytes) -> bytes:

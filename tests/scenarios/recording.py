@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from federation.exchange import ASK, RECORD_CONSENT
+from federation.wire.description import DESCRIBE
 from federation.wire.registrar_messages import STATUS_LIST
 from tests.scenarios.played import CENTRE, REGISTRAR
 
@@ -68,6 +69,6 @@ def count(messages: Iterable[Message], *, request: bool, received: bool) -> Coun
 
 def _serves(party: str, method: str) -> bool:
     """Tell whether a party is the one that answers a method."""
-    if method == ASK:
+    if method in {ASK, DESCRIBE}:
         return not party.startswith(CENTRE)
     return party == REGISTRAR

@@ -1,103 +1,37 @@
-"""Whoever is not who the manifest says gets nothing from a running node; a kill changes nothing.
-
-A copy of the played federation is started again: real processes, real sockets, real TLS.
-"""
+"""Whoever is not who the manifest says gets nothing from a running node; a kill changes nothing."""
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import grpc
 import pytest
 
-from coordinator.asking.journal import Journal
-from coordinator.asking.requests import Asker, compose, read_reply
-from coordinator.database import open_database, url_of
-from federation import certificates, keyfile
-from federation import party as parties
-from federation.certificates import Authority
-from federation.clock import SystemClock
+from coordinator.asking.requests import read_reply
+from federation import certificates
 from federation.errors import HeduiError, PeerFault
 from federation.exchange import ASK
-from federation.founding import CA_KEY
 from federation.manifest import PartyRole
-from federation.party import Party
 from federation.wire import codec, signed
-from federation.wire.channel import Peers, TlsIdentity, tls_name
+from federation.wire.channel import TlsIdentity, tls_name
 from federation.wire.status import to_status
-from hedui.demo.processes import Troupe
 from tests.scenarios.played import CENTRE, REGISTRAR, Played, command, environment
+from tests.scenarios.revived import NODE, TIMEOUT, Town, revived
 
-NODE: Final = "public_security"
-TIMEOUT: Final = 20.0
 MOMENTS: Final = (0.2, 0.5, 0.8)
 """When to kill, as shares of the time that an answer takes; once more when it is just durable."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Town:
-    """A federation whose registrar and one node are running."""
-
-    played: Played
-    troupe: Troupe
-    centre: Party
-    now: int
-
-    def request(self) -> bytes:
-        """Sign a fresh request with everything that the centre may ask this node."""
-        asker = Asker(party=CENTRE, key=self.centre.key, policy_version=self.centre.policy.version)
-        with closing(open_database(url_of("", self.centre.data))) as database:
-            journal = Journal(database)
-            cases = [case for (case,) in self.played.books("SELECT case_id FROM case_file")]
-            asks = journal.open_questions(cases, again=True)
-            mine = sorted(one.ask_id for one in asks if one.department == NODE)
-            return compose(asker, NODE, journal.wanted(mine), self.now, os.urandom).data
-
-    def send(self, tls: TlsIdentity, request: bytes) -> bytes:
-        """Call the node with a certificate.
-
-        Raises:
-            HeduiError: what came back instead of an answer.
-        """
-        with closing(Peers(tls)) as peers:
-            return peers.call(self.centre.manifest.party(NODE), ASK, request, timeout=TIMEOUT)
-
-    def uses(self) -> dict[tuple[bytes, str], int]:
-        """Read what the node has counted."""
-        return {
-            (jti, name): used
-            for jti, name, used in self.played.node(NODE, "SELECT jti, name, used FROM uses")
-        }
-
-    def party(self, name: str, role: PartyRole) -> Party:
-        """Open another party's installation."""
-        return parties.load(self.played.folder(name), role, self.now)
-
-
 @pytest.fixture(scope="module")
 def town(demo: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Start the registrar and one node again on a copy of what the demonstration left."""
-    home = tmp_path_factory.mktemp("strangers")
-    shutil.copytree(demo.home / "federation", home / "federation")
-    played = Played(home, 0, "", "", None)
-    for settings in (home / "federation").glob("*/party.toml"):
-        lines = settings.read_text("utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if not line.startswith("record_wire")]
-        settings.write_text("".join(kept), "utf-8")
-    now = SystemClock().now()
-    centre = parties.load(played.folder(CENTRE), PartyRole.COORDINATOR, now)
-    with Troupe(home / "logs") as troupe:
-        for name, kind in ((REGISTRAR, "registrar"), (NODE, "node")):
-            troupe.start(name, [kind, "serve", "--folder", str(played.folder(name)), "--json"])
-        list(troupe.ready())
-        yield Town(played=played, troupe=troupe, centre=centre, now=now)
+    """Start the registrar and one node again."""
+    with revived(demo, tmp_path_factory.mktemp("strangers")) as town:
+        yield town
 
 
 def refused(town: Town, tls: TlsIdentity, request: bytes) -> str:
@@ -106,6 +40,9 @@ def refused(town: Town, tls: TlsIdentity, request: bytes) -> str:
     with pytest.raises(HeduiError) as caught:
         town.send(tls, request)
     assert (town.played.node(NODE, "SELECT count(*) FROM log"), town.uses()) == before
+    with pytest.raises(HeduiError) as heard:
+        town.send(town.centre.tls, b"")
+    assert heard.value.code == "MALFORMED", "the node is there, and hears whom it knows"
     return caught.value.code
 
 
@@ -116,13 +53,6 @@ def call(channel: grpc.Channel, request: bytes) -> grpc.Call:
         ask(request, timeout=TIMEOUT)
     assert isinstance(caught.value, grpc.Call)
     return caught.value
-
-
-def authority(town: Town) -> Authority:
-    """Borrow the federation's own certificate authority from its offline folder."""
-    folder = town.played.home / "federation" / "root"
-    key = keyfile.load(folder / "ca.key", parties.passphrase(folder), purpose=CA_KEY)
-    return Authority(certificate=(folder / "ca.pem").read_bytes(), key=key)
 
 
 def test_the_centre_itself_is_answered(town: Town) -> None:
@@ -141,13 +71,13 @@ def test_a_certificate_of_another_authority(town: Town) -> None:
 
 
 def test_a_certificate_that_has_expired(town: Town) -> None:
-    tls = certificates.issue(authority(town), CENTRE, town.now - 10 * 86_400, 5)
+    tls = certificates.issue(town.authority(), CENTRE, town.now - 10 * 86_400, 5)
     assert certificates.expires(tls.certificate) < town.now
     assert refused(town, tls, town.request()) == "PEER_UNREACHABLE"
 
 
 def test_a_certificate_that_the_manifest_does_not_list(town: Town) -> None:
-    tls = certificates.issue(authority(town), CENTRE, town.now, 5)
+    tls = certificates.issue(town.authority(), CENTRE, town.now, 5)
     assert refused(town, tls, town.request()) == "WRONG_PARTY"
 
 

@@ -64,7 +64,8 @@ def silent_stream(twin: Twin) -> grpc.Call:
         never.wait(30)
         yield b""
 
-    call: grpc.Call = channel.stream_unary(f"/{SERVICE}/Say").future(messages())
+    say: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(f"/{SERVICE}/Say")
+    call: grpc.Call = say.future(messages())
     call.add_done_callback(lambda _: never.set())  # type: ignore[attr-defined]
     return call
 
@@ -90,7 +91,9 @@ def test_silent_streams_are_cut_off(twin: Twin, echo: None) -> None:
 def test_one_party_cannot_take_all_threads(twin: Twin, echo: None, hold: Event) -> None:
     peers = Peers(twin.coordinator.tls)
     channel = peers._channel(twin.coordinator.manifest.registrar)
-    slow = [channel.unary_unary(f"/{SERVICE}/Say").future(b"slow") for _ in range(16)]
+    say_slowly: grpc.UnaryUnaryMultiCallable[bytes, bytes]
+    say_slowly = channel.unary_unary(f"/{SERVICE}/Say")
+    slow = [say_slowly.future(b"slow") for _ in range(16)]
     end = time.monotonic() + 10
     refused = False
     while not refused and time.monotonic() < end:

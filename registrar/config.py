@@ -1,0 +1,62 @@
+"""The registrar's settings: the table ``[registrar]`` of its ``party.toml``, parsed once.
+
+Knows every setting with its bounds. Does not know how a roll is counted.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from federation.errors import BadInput
+
+_LARGEST: Final = 2**32 - 1
+"""No roll on the wire is larger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How many persons a department may declare and enrol in a year, at most.
+
+    ``rolls`` by department's id, ``roll_most`` for departments that are not named there.
+    """
+
+    rolls: Mapping[str, int] = field(default_factory=dict)
+    roll_most: int = 5_000_000
+
+    def ceiling(self, department: str) -> int:
+        """Give the largest roll that a department may declare, in persons."""
+        return self.rolls.get(department, self.roll_most)
+
+    def check(self, departments: Collection[str]) -> None:
+        """Refuse a ceiling for somebody who is not there: the one that is meant would have none.
+
+        Raises:
+            BadInput: SETTINGS_INVALID.
+        """
+        unknown = self.rolls.keys() - set(departments)
+        if unknown:
+            raise _invalid(f"registrar.rolls.{min(unknown)} is no department of the manifest")
+
+
+def parse(settings: Mapping[str, Any]) -> Settings:
+    """Read the table, holding each number to its bounds.
+
+    Raises:
+        BadInput: SETTINGS_INVALID.
+    """
+    unknown = settings.keys() - {field.name for field in fields(Settings)}
+    if unknown:
+        raise _invalid(f"registrar.{min(unknown)} is unknown")
+    rolls = settings.get("rolls", {})
+    if type(rolls) is not dict:
+        raise _invalid("registrar.rolls is not a table")
+    numbers = {f"rolls.{department}": roll for department, roll in rolls.items()}
+    numbers["roll_most"] = settings.get("roll_most", 0)
+    for name, number in numbers.items():
+        if type(number) is not int or not 0 <= number <= _LARGEST:
+            raise _invalid(f"registrar.{name} is not a whole number from 0 to {_LARGEST}")
+    return Settings(**settings)
+
+
+def _invalid(why: str) -> BadInput:
+    return BadInput("SETTINGS_INVALID", file="party.toml", why=why)
