@@ -24,7 +24,7 @@ from coordinator.store import Store
 from crypto.keys import VerifyKey
 from federation.clock import Clock, business_date
 from federation.consenting import ConsentForm, ConsentReceipt, IssuedTokens
-from federation.errors import BadInput
+from federation.errors import BadInput, Refused
 
 FORMS: Final = 500
 """Cases whose consents are settled, and durable, before the next are begun."""
@@ -148,10 +148,14 @@ class Desk:
 
         Raises:
             BadInput: CASE_UNKNOWN, or PLAN_EMPTY when there is nobody to ask.
-            Refused, PeerFault, Unavailable: as the registrar says; call again to go on.
+            Refused: what the registrar says of a form; all other cases have gone on.
+            PeerFault, Unavailable: as the call fails; call again to go on.
         """
+        refused: list[Refused] = []
         for start in range(0, len(case_ids), FORMS):
-            self._consent(self._store.cases(case_ids[start : start + FORMS]))
+            refused += self._consent(self._store.cases(case_ids[start : start + FORMS]))
+        if refused:
+            raise refused[0]
         return self.standing(case_ids)
 
     def plan(self, case_id: str) -> Plan:
@@ -260,7 +264,7 @@ class Desk:
     def _plan(self, filed: FiledCase) -> Plan:
         return plan(filed.case, filed.plan, self.around, business_date(filed.opened))
 
-    def _consent(self, filed: Sequence[FiledCase]) -> None:
+    def _consent(self, filed: Sequence[FiledCase]) -> list[Refused]:
         ids = [one.id for one in filed]
         before = self._store.consents(ids)
         self._file([one for one in filed if one.id not in before])
@@ -268,19 +272,29 @@ class Desk:
         known = self._store.consents(ids)
         open_stages = {ConsentStage.FILED, ConsentStage.BLOCKED}
         waiting = [one for one in filed if known[one.id].stage in open_stages]
-        if waiting:
-            uses = self._terms.max_uses
-            forms = [consents.form(one.case, asks[one.id], known[one.id], uses) for one in waiting]
-            receipts = self._registrar.record(forms)
-            said = [
-                consents.after(known[one.id], receipt, one.case, asks[one.id])
-                for one, receipt in zip(waiting, receipts, strict=True)
-            ]
-            self._store.update_consents(said)
-            known |= {one.case_id: one for one in said}
+        uses = self._terms.max_uses
+        forms = [consents.form(one.case, asks[one.id], known[one.id], uses) for one in waiting]
+        receipts = self._receipts(forms) if forms else []
+        said = [
+            consents.after(known[one.id], receipt, one.case, asks[one.id])
+            for one, receipt in zip(waiting, receipts, strict=True)
+            if not isinstance(receipt, Refused)
+        ]
+        self._store.update_consents(said)
+        known |= {one.case_id: one for one in said}
         recorded = [one for one in filed if known[one.id].stage is ConsentStage.RECORDED]
         if recorded:
             self._fetch(recorded, known)
+        return [receipt for receipt in receipts if isinstance(receipt, Refused)]
+
+    def _receipts(self, forms: Sequence[ConsentForm]) -> list[ConsentReceipt | Refused]:
+        """Have forms recorded together; where one is refused, each by itself."""
+        try:
+            return list(self._registrar.record(forms))
+        except Refused as refused:
+            if len(forms) == 1:
+                return [refused]
+        return [receipt for form in forms for receipt in self._receipts([form])]
 
     def _file(self, fresh: Sequence[FiledCase]) -> None:
         asks = []

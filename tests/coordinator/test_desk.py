@@ -1,6 +1,7 @@
 """The desk: cases, consents and their way through kills and missing signatures."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from coordinator.findings import report as reports
 from coordinator.findings.assess import Status
 from coordinator.store import Store
 from federation import consent as sd_jwt
+from federation.consenting import ConsentForm, ConsentReceipt
 from federation.errors import BadInput, PeerFault, Refused, Unavailable
 from federation.exchange import Outcome
 from tests.coordinator.town import (
@@ -311,3 +313,24 @@ def test_references_and_salts_never_repeat(town: Town) -> None:
         salts = list(connection.exec_driver_sql("SELECT salt FROM case_file").scalars())
     assert len({hashlib.sha256(salt).digest() for salt in salts}) == 30
     assert FiledConsent(case_id="x", reference=b"", not_after=0).stage is ConsentStage.FILED
+
+
+def test_a_refused_form_does_not_hold_up_the_others(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = opened(town, case_text()), opened(town, case_text())
+    honest = type(town.registrar).record
+    spoilt: set[bytes] = set()
+
+    def record(self: Any, forms: Sequence[ConsentForm]) -> list[ConsentReceipt]:
+        spoilt.add(min(spoilt or {form.reference for form in forms}))
+        if any(form.reference in spoilt for form in forms):
+            raise Refused("EVIDENCE_REUSED")
+        return honest(self, forms)
+
+    monkeypatch.setattr(type(town.registrar), "record", record)
+    with town.desk() as desk:
+        with pytest.raises(Refused, match="EVIDENCE_REUSED"):
+            desk.consent([*first, *second])
+        stages = sorted(one.stage for one in desk.standing([*first, *second]))
+    assert stages == [ConsentStage.FILED, ConsentStage.READY]
