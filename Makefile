@@ -37,6 +37,7 @@ check: $(STAMP) ## types, lint, import contracts, drift of generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.stubs --check
 	$(BIN)/python -m tools.predicate_table --check
+	$(BIN)/python -m tools.error_table --check
 
 test: $(STAMP) ## all tests that need only wheels
 	$(BIN)/python -m pytest -m "not system"
@@ -55,6 +56,7 @@ bench: $(STAMP) ## measure against baselines; ONLY=prefix runs a part
 
 docs: $(STAMP) ## write the generated pages anew
 	$(BIN)/python -m tools.predicate_table
+	$(BIN)/python -m tools.error_table
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -8,10 +8,10 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import ask, results
+from benchmarks import ask, enrol, household, results
 from benchmarks.measuring import Benchmark, Row, measure
 
-BENCHMARKS: Final[Sequence[Benchmark]] = [*ask.BENCHMARKS]
+BENCHMARKS: Final[Sequence[Benchmark]] = [*ask.BENCHMARKS, *enrol.BENCHMARKS, *household.BENCHMARKS]
 
 
 def chosen(prefix: str) -> list[Benchmark]:

@@ -29,9 +29,7 @@ def main(folder: Path, size: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     party = parties.load(folder, PartyRole.NODE, SystemClock().now())
-    server = grpc.server(
-        ThreadPoolExecutor(_THREADS), options=[*OPTIONS, ("grpc.so_reuseport", 0)]
-    )
+    server = grpc.server(ThreadPoolExecutor(_THREADS), options=[*OPTIONS, ("grpc.so_reuseport", 0)])
     service, _, method = METHOD.partition("/")
     server.add_generic_rpc_handlers((_handler(service, method, bytes(size)),))
     credentials = grpc.ssl_server_credentials(

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ class NotServing(Exception):
 
 
 @contextmanager
-def serving(logs: Path, commands: dict[str, Sequence[str]]) -> Iterator[dict[str, int]]:
+def serving(logs: Path, commands: Mapping[str, Sequence[str]]) -> Iterator[dict[str, int]]:
     """Run one ``python -m …`` a name until the block ends; gives their ports by name.
 
     Raises:

@@ -114,9 +114,7 @@ class Asking:
             number=number, jti=claims.jti, token=consent.issue(claims, grants, registrar.key)
         )
 
-    def _question(
-        self, pair: Pair, *, presentation: bytes = b"", jti: bytes = b""
-    ) -> bytes:
+    def _question(self, pair: Pair, *, presentation: bytes = b"", jti: bytes = b"") -> bytes:
         question = Question(
             predicate=pair[0],
             parameter=pair[1],

@@ -8,8 +8,9 @@ import hashlib
 import os
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from sqlite3 import Connection
 from typing import Final
 
@@ -21,7 +22,7 @@ from department_node.evaluate import Minimized, Period, Person, evaluate, period
 from department_node.gate import Admitted, Moment
 from department_node.records import RecordSource
 from department_node.refusals import Refusals
-from department_node.store import Ledger, Store, StoredAnswer, typed_errors
+from department_node.store import Cell, Ledger, Names, Spent, Store, StoredAnswer, typed_errors
 from federation import exchange, limits
 from federation.clock import Clock, business_date
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
@@ -37,6 +38,9 @@ from federation.wire.signed import Opened, Unsigned
 _FROZEN: Final = {Outcome.YES, Outcome.NO, Outcome.BAND, Outcome.COUNT, Outcome.ENUM}
 _STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
 _NO_TOKEN: Final = bytes(16)
+# The same for every question of a second, and of a day.
+_day_of: Final = lru_cache(maxsize=8)(business_date)
+_period_of: Final = lru_cache(maxsize=8)(period_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +49,6 @@ class Facts:
 
     as_of: date | None
     enrolled_to: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """Where an answer is frozen: the record (or pseudonym), the year and the question."""
-
-    subject: bytes
-    year: int
-    question: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +95,7 @@ class Answerer:
         self._party = party
         self._s = sources
         self._consents = Consents(sources.store, registrar.keys, registrar.id)
-        self._highest = int(str(sources.store.meta("time") or 0))
+        self._highest = self._written = int(str(sources.store.meta("time") or 0))
         self.refused = Refusals()
 
     def ask(self, caller: str, data: bytes) -> bytes:
@@ -124,21 +119,14 @@ class Answerer:
         if header.sender != caller:
             raise PeerFault("WRONG_PARTY")
         digest = hashlib.sha256(batch.envelope.payload).digest()
-        stored = self._repeat(self._s.store.answered(header.qid), caller, digest)
-        if stored is None:
+        answer = _repeat(self._s.store.answered(header.qid), caller, digest)
+        if answer is None:
             keys = self._party.manifest.party(caller, PartyRole.COORDINATOR).keys
             opened = signed.verify(batch, header, keys)
-            stored = self._answer(opened, batch, keys[batch.envelope.signatures[0].kid].raw)
-        return codec.encode_batch(signed.sign(_unpack(stored), self._party.key))
+            answer = self._answer(opened, batch, keys[batch.envelope.signatures[0].kid].raw)
+        return codec.encode_batch(signed.sign(answer, self._party.key))
 
-    def _repeat(
-        self, stored: StoredAnswer | None, caller: str, digest: bytes
-    ) -> StoredAnswer | None:
-        if stored and (stored.sender, stored.request) != (caller, digest):
-            raise Refused("REPLAYED")
-        return stored
-
-    def _answer(self, opened: Opened, batch: SignedBatch, holder: bytes) -> StoredAnswer:
+    def _answer(self, opened: Opened, batch: SignedBatch, holder: bytes) -> Unsigned:
         now = self._now()
         moment = self._moment(now, opened.header.purpose, holder)
         shown = self._consents.open(opened.presentations)
@@ -146,26 +134,26 @@ class Answerer:
         caller, qid = opened.header.sender, opened.header.qid
         questions = b"".join(len(i).to_bytes(2, "big") + i for i in opened.items)
 
-        def commit(connection: Connection) -> StoredAnswer:
+        def commit(connection: Connection) -> Unsigned:
             ledger = Ledger(connection)
-            again = self._repeat(ledger.answered(qid), caller, opened.digest)
+            again = _repeat(ledger.answered(qid), caller, opened.digest)
             if again:
                 return again
             answers = [self._settle(ledger, draft, now) for draft in drafts]
-            unsigned = signed.prepare(
-                self._header(opened, moment), [codec.encode_answer(a) for a in answers]
-            )
+            unsigned = signed.prepare(self._header(opened, moment), answers)
             stored = StoredAnswer(caller, opened.digest, unsigned.payload, _pack(unsigned))
             self._consents.keep(shown, ledger)
             ledger.keep_answer(qid, stored, questions, now)
             _append(ledger, _entry(opened, batch, unsigned, drafts, now))
-            if believed:
+            if believed and now > self._written:
                 ledger.seen_time(now)
-            return stored
+            return unsigned
 
-        stored = self._s.store.writer.write(commit)
+        answer = self._s.store.writer.write(commit)
         self._consents.kept(shown)
-        return stored
+        if believed:
+            self._written = max(self._written, now)
+        return answer
 
     def _now(self) -> int:
         now = self._s.clock.now()
@@ -224,8 +212,8 @@ class Answerer:
 
     def _evaluated(self, question: Question, admitted: Admitted, work: _Work) -> Draft:
         """Draft an admitted answer: uses and budget come before any look at a record."""
-        today = business_date(work.moment.now)
-        period = period_of(admitted.rule.period, today)
+        today = _day_of(work.moment.now)
+        period = _period_of(admitted.rule.period, today)
         claims = admitted.consent.claims
         person = self._s.store.person(claims.sub)
         cell = Cell(
@@ -233,9 +221,9 @@ class Answerer:
             year=today.year,
             question=_cell(question, admitted, period),
         )
-        frozen = _spendable(self._s.store.ledger(), admitted, cell, today)
-        if frozen is not None:
-            answer = codec.decode_answer(frozen)
+        spent = _spendable(self._s.store.ledger(), admitted, cell, today)
+        if spent.frozen is not None:
+            answer = codec.decode_answer(spent.frozen)
         else:
             result = self._result(admitted, person, period, work)
             answer = _answer(result, admitted, period, work)
@@ -255,23 +243,23 @@ class Answerer:
             work.found[name] = found
         return found
 
-    def _settle(self, ledger: Ledger, draft: Draft, now: int) -> Answer:
+    def _settle(self, ledger: Ledger, draft: Draft, now: int) -> bytes:
         """Spend a drafted answer inside the transaction, where nothing changes meanwhile."""
         admitted, cell = draft.admitted, draft.cell
         if admitted is None or cell is None:
-            return draft.answer
-        today = business_date(now)
+            return codec.encode_answer(draft.answer)
+        today = _day_of(now)
         try:
-            frozen = _spendable(ledger, admitted, cell, today)
+            spent = _spendable(ledger, admitted, cell, today)
         except Refused as refusal:
-            return _refused(refusal).answer
-        grant_name, month = _names(admitted, today)
-        usage = ledger.usage(admitted.consent.claims.jti, grant_name, month)
-        ledger.spend(admitted.consent.claims.jti, grant_name, month)
-        if frozen is None and draft.answer.outcome in _FROZEN:
-            ledger.freeze(cell.subject, cell.year, cell.question, codec.encode_answer(draft.answer))
-        answer = codec.decode_answer(frozen) if frozen is not None else draft.answer
-        return replace(answer, use_no=usage.grant_uses + 1)
+            return codec.encode_answer(_refused(refusal).answer)
+        ledger.spend(admitted.consent.claims.jti, _names(admitted, today))
+        frozen = spent.frozen
+        said = codec.decode_answer(frozen) if frozen is not None else draft.answer
+        answer = codec.encode_answer(said, spent.usage.grant_uses + 1)
+        if frozen is None and said.outcome in _FROZEN:
+            ledger.freeze(cell, answer)
+        return answer
 
     def _header(self, opened: Opened, moment: Moment) -> Header:
         asked = opened.header
@@ -296,24 +284,22 @@ def _refused(refusal: HeduiError, token: bytes = _NO_TOKEN) -> Draft:
     return Draft(answer=Answer(outcome=Outcome.REFUSED, refusal=code), token=token)
 
 
-def _spendable(ledger: Ledger, admitted: Admitted, cell: Cell, today: date) -> bytes | None:
-    """Hold a question to uses and budget; give its frozen answer where there is one.
+def _spendable(ledger: Ledger, admitted: Admitted, cell: Cell, today: date) -> Spent:
+    """Hold a question to uses and budget.
 
     Raises:
         Refused: USES_EXHAUSTED or BUDGET_EXHAUSTED.
     """
-    jti = admitted.consent.claims.jti
-    gate.check_usage(admitted, ledger.usage(jti, *_names(admitted, today)))
-    frozen = ledger.cell(cell.subject, cell.year, cell.question)
-    if frozen is None:
-        gate.check_budget(ledger.cells(cell.subject, cell.year))
-    return frozen
+    spent = ledger.spent(admitted.consent.claims.jti, _names(admitted, today), cell)
+    gate.check_usage(admitted, spent.usage)
+    if spent.frozen is None:
+        gate.check_budget(spent.cells)
+    return spent
 
 
-def _names(admitted: Admitted, today: date) -> tuple[str, str]:
-    """Name the two counters a question spends: its grant's, and its token's of the month."""
+def _names(admitted: Admitted, today: date) -> Names:
     grant = admitted.grant
-    return f"{grant.predicate} {grant.parameter}", today.strftime("%Y%m")
+    return f"{grant.predicate} {grant.parameter}", f"{today.year}{today.month:02}"
 
 
 def _answer(result: Minimized, admitted: Admitted, period: Period, work: _Work) -> Answer:
@@ -360,14 +346,23 @@ def _cell(question: Question, admitted: Admitted, period: Period) -> bytes:
 
 
 def _number(day: date | None) -> int:
-    return int(day.strftime("%Y%m%d")) if day else 0
+    return day.year * 10_000 + day.month * 100 + day.day if day else 0
 
 
 def _pack(unsigned: Unsigned) -> bytes:
     return b"".join(item.salt + item.item for item in unsigned.items)
 
 
-def _unpack(stored: StoredAnswer) -> Unsigned:
+def _repeat(stored: StoredAnswer | None, caller: str, digest: bytes) -> Unsigned | None:
+    """Give what was answered before, to the same request only.
+
+    Raises:
+        Refused: REPLAYED.
+    """
+    if stored is None:
+        return None
+    if (stored.sender, stored.request) != (caller, digest):
+        raise Refused("REPLAYED")
     rows = (stored.items[i : i + _STRIDE] for i in range(0, len(stored.items), _STRIDE))
     items = tuple(SaltedItem(row[: limits.SALT_BYTES], row[limits.SALT_BYTES :]) for row in rows)
     return Unsigned(stored.payload, items, ())

@@ -6,84 +6,131 @@ look stand in ``inspect_cli``.
 
 import logging
 import signal
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from department_node import catalogue as catalogues
-from department_node import checking, starter
+from department_node import checking, starter, words
 from department_node import node as nodes
+from department_node.catalogue import NodeCatalogue
 from department_node.enrolment import Tally
 from department_node.inspect_cli import app as inspect_app
 from department_node.intake.load import import_table
 from department_node.intake.plan import PlannedImport, read
 from department_node.intake.spec import ImportResult, ImportSpec
+from department_node.looks_screen import MARKS
 from department_node.node import Node, RunningNode
 from department_node.records import SqliteRecords
+from department_node.screen import columns
 from federation import catalogue as predicates
 from federation import party as parties
+from federation.catalogue import JOINT
 from federation.clock import SystemClock, business_date
 from federation.errors import BadInput
 from federation.manifest import PartyRole
-from federation.terminal import FolderOption, JsonOption, LangOption, Terminal, reporting, terminal
+from federation.party import Party
+from federation.terminal import (
+    EXIT_INPUT,
+    FolderOption,
+    JsonOption,
+    LangOption,
+    Terminal,
+    reporting,
+    terminal,
+)
 
 app = typer.Typer(no_args_is_help=True, help="部门节点 A department's node over its own records")
-app.registered_commands += inspect_app.registered_commands
 
-RECORDS = "records.sqlite"
+RECORDS: Final = "records.sqlite"
+_DAY: Final = "%Y-%m-%d"
 
 
 @app.command()
 def init(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
-    """检查安装目录并写出起始目录文件 Check a folder and write a starter catalogue."""
+    """检查安装目录,写出起始目录文件 Check a folder, write a starter catalogue, say what is next."""
     at = terminal(lang, json)
     with reporting(at):
         party = parties.load(folder, PartyRole.NODE, SystemClock().now())
         written = starter.write(folder, party, predicates.load())
+        file = folder / starter.FILE
+        commands = [f"hedui node {step}{rest}" for step, rest, *_ in _NEXT]
         at.emit(
-            {"party": party.id, "catalogue": str(written), "federation": party.manifest.federation}
+            {
+                "party": party.id,
+                "federation": party.manifest.federation,
+                "catalogue": str(file),
+                "catalogue_written": written,
+                "next": [f"{command} -C {folder}" for command in commands],
+            }
         )
+        name = party.entry.name(at.lang)
         at.say(
-            f"节点 {party.id} 的证书、密钥和签名文件有效。目录文件:{written.name}\n"
-            f"下一步:hedui node import,改好 {written.name},再 hedui node enrol",
-            f"The certificate, keys and signed documents of {party.id} are valid."
-            f" Catalogue: {written.name}\n"
-            f"Next: hedui node import, edit {written.name}, then hedui node enrol",
+            f"{name}({party.id}):证书、密钥和签名文件有效",
+            f"{name} ({party.id}): certificate, keys and signed documents are valid",
         )
+        done = at.pick("已写出起始目录文件", "wrote a starter catalogue:")
+        kept = at.pick("已有目录文件,没有改动", "left the catalogue as it is:")
+        line = f"{done if written else kept} {file}"
+        at.say(line, line)
+        rows = [("", f"export HEDUI_FOLDER={folder}")]
+        for number, ((_, _, zh, en), command) in enumerate(zip(_NEXT, commands, strict=True), 1):
+            rows.append((f"{number} {at.pick(zh, en)}", command))
+        text = f"{at.pick('下一步', 'next')}\n{columns(rows, indent=2)}"
+        at.say(text, text)
+
+
+_NEXT: Final = (
+    ("import", " vehicle.csv --id-column id", "导入数据", "import the data"),
+    ("catalogue", "", "改好目录文件,检查", "edit the catalogue, check it"),
+    ("enrol", "", "登记名册", "enrol the roll"),
+    ("preview", " --case case.toml", "预览", "preview"),
+    ("serve", "", "运行", "serve"),
+)
 
 
 @app.command("import")
 def import_(
     folder: FolderOption,
-    files: Annotated[list[Path] | None, typer.Argument(help="CSV, XLSX or SQLite")] = None,
-    plan: Annotated[Path | None, typer.Option(help="import.toml with several tables")] = None,
-    table: Annotated[str, typer.Option(help="target table 目标表")] = "",
-    id_column: Annotated[str, typer.Option(help="header of the resident id 证件号列")] = "",
-    encoding: Annotated[str, typer.Option(help="auto | utf-8 | gbk")] = "auto",
-    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
-    append: Annotated[bool, typer.Option(help="add to the table 追加")] = False,
-    max_mib: Annotated[int, typer.Option(help="largest file, MiB")] = 200,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="CSV, XLSX, SQLite")
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="import.toml: several tables 多张表")
+    ] = None,
+    table: Annotated[
+        str, typer.Option(metavar="NAME", help="table (default: the file's name) 表名")
+    ] = "",
+    id_column: Annotated[
+        str, typer.Option(metavar="HEADER", help="column of the resident number 证件号列")
+    ] = "",
+    encoding: Annotated[str, typer.Option(metavar="CODE", help="auto, utf-8, gbk")] = "auto",
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=[_DAY], metavar="DATE", help="day of the data (default: today) 数据截至日"
+        ),
+    ] = None,
+    append: Annotated[bool, typer.Option("--append", help="add to the table 追加")] = False,
+    max_mib: Annotated[int, typer.Option(min=1, help="largest file, MiB 文件上限")] = 200,
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
     """导入本部门自己的文件 Import the department's own files; rejected rows are listed."""
     at = terminal(lang, json)
     with reporting(at):
-        if encoding not in {"auto", "utf-8", "gbk"}:
-            raise BadInput("IMPORT_PLAN_INVALID", file="--encoding", why="auto, utf-8, gbk")
-        chosen: Literal["auto", "utf-8", "gbk"] = (
-            "gbk" if encoding == "gbk" else "utf-8" if encoding == "utf-8" else "auto"
-        )
+        nodes.data_folder(folder)
         planned = read(plan) if plan else []
         for file in files or []:
             spec = ImportSpec(
                 table=table or file.stem,
                 id_column=id_column or None,
-                encoding=chosen,
+                encoding=_encoding(encoding),
                 as_of=as_of.date() if as_of else business_date(SystemClock().now()),
                 append=append,
                 max_bytes=max_mib << 20,
@@ -91,9 +138,20 @@ def import_(
             planned.append(PlannedImport(file, spec))
         if not planned:
             raise BadInput("IMPORT_NOTHING")
-        for entry in planned:
-            result = import_table(entry.file, folder / RECORDS, entry.spec)
-            _show_import(at, entry.file.name, result)
+        _import(at, folder, planned)
+
+
+def _encoding(word: str) -> Literal["auto", "utf-8", "gbk"]:
+    match word:
+        case "auto" | "utf-8" | "gbk":
+            return word
+    raise BadInput("IMPORT_PLAN_INVALID", file="--encoding", why="auto, utf-8, gbk")
+
+
+def _import(at: Terminal, folder: Path, planned: list[PlannedImport]) -> None:
+    for entry in planned:
+        result = import_table(entry.file, folder / RECORDS, entry.spec)
+        _show_import(at, entry.file.name, result)
 
 
 def _show_import(at: Terminal, name: str, result: ImportResult) -> None:
@@ -111,13 +169,22 @@ def _show_import(at: Terminal, name: str, result: ImportResult) -> None:
         f"{name} → {result.table}:导入 {result.rows:,} 行,拒收 {result.rejected:,} 行",
         f"{name} → {result.table}: {result.rows:,} rows imported, {result.rejected:,} rejected",
     )
-    for notice, n in result.notices.items():
-        at.say(f"  已规范 {notice.value}:{n:,} 个", f"  normalised {notice.value}: {n:,}")
+    rows = [
+        (at.pick("已规范", "put right"), at.pick(f"{n:,} 个", f"{n:,}"), notice.value)
+        for notice, n in result.notices.items()
+    ]
     for reject in result.rejects:
         error = BadInput(reject.code, row=reject.row, column=reject.column)
+        column = f"{reject.column}: " if reject.column else ""
+        place = at.pick(f"第 {reject.row:,} 行", f"row {reject.row:,}")
+        rows.append((at.pick("拒收", "rejected"), place, f"{column}{error.title(at.lang)}"))
+    text = columns(rows, indent=2)
+    if rows:
+        at.say(text, text)
+    if result.rejected > len(result.rejects):
         at.say(
-            f"  第 {reject.row} 行:{error.title('zh')}({reject.code})",
-            f"  row {reject.row}: {error.title('en')} ({reject.code})",
+            "  其余拒收的行见记录库的表 import_reject",
+            "  the other rejected rows stand in the table import_reject of the records",
         )
 
 
@@ -129,21 +196,67 @@ def catalogue(folder: FolderOption, lang: LangOption = None, json: JsonOption = 
         party = parties.load(folder, PartyRole.NODE, SystemClock().now())
         listed = nodes.open_catalogue(party)
         with SqliteRecords(listed.source) as records:
-            checking.check(listed, records)
-            for answering in listed.answers.values():
-                _show_answering(at, answering, records)
+            broken = {fault.where: fault.error for fault in checking.faults(listed, records)}
+            rows = [
+                _catalogue_row(at, where, listed, broken.get(where), records)
+                for where in ("roll", "as_of", *listed.answers)
+            ]
+        text = columns(rows)
+        at.say(text, text)
+        for line in _beside_policy(at, party, listed):
+            at.say(line, line)
+        if broken:
+            raise typer.Exit(EXIT_INPUT)
 
 
-def _show_answering(at: Terminal, one: catalogues.Answering, records: SqliteRecords) -> None:
-    columns = [f"{t}.{c}" for t, c in records.columns_read(one.sql)] if one.sql else []
-    purposes = sorted(p.name for p in one.purposes)
-    at.emit({"predicate": one.predicate.id, "purposes": purposes, "columns": columns})
-    label = one.predicate.label(at.lang)
-    at.say(
-        f"✓ {one.predicate.id} {label}  用途 {'、'.join(purposes)}  读取 {'、'.join(columns) or '假名'}",
-        f"✓ {one.predicate.id} {label}  for {', '.join(purposes)}"
-        f"  reads {', '.join(columns) or 'pseudonyms only'}",
+def _catalogue_row(
+    at: Terminal, where: str, listed: NodeCatalogue, fault: BadInput | None, records: SqliteRecords
+) -> tuple[str, str, str, str]:
+    answering = listed.answers.get(where)
+    sql = answering.sql if answering else listed.roll if where == "roll" else listed.as_of
+    read = [] if fault or not sql else [f"{t}.{c}" for t, c in records.columns_read(sql) if c]
+    purposes = sorted(answering.purposes) if answering else []
+    at.emit(
+        {
+            "where": where,
+            "predicate": where if answering else None,
+            "purposes": [one.name for one in purposes],
+            "scope": answering.scope.name if answering else None,
+            "columns": read,
+            "ok": fault is None,
+            "fault": {"code": fault.code, **fault.details} if fault else None,
+        }
     )
+    own = {"roll": at.pick("名册", "roll"), "as_of": at.pick("数据截至", "day of the data")}
+    label = answering.predicate.label(at.lang) if answering else own[where]
+    comma = at.pick("、", ", ")
+    told = comma.join(read)
+    if fault:
+        stop = at.pick("。", ". ")
+        told = f"{fault.details['where']} {fault.title(at.lang)}  {fault.code}{stop}"
+        told += fault.help(at.lang)
+    elif answering:
+        used = comma.join(words.purpose(one, at.lang) for one in purposes)
+        reads = at.pick(f"读取 {told}", f"reads {told}")
+        told = f"{used}; {reads if told else at.pick('只比较假名', 'compares pseudonyms only')}"
+    name = where if answering else f"[{where}]"
+    return MARKS[fault is None], name, label, told
+
+
+def _beside_policy(at: Terminal, party: Party, listed: NodeCatalogue) -> Iterator[str]:
+    """Say where catalogue and policy do not cover each other."""
+    kind = predicates.load().for_kind(party.entry.kind)
+    may = [p.id for p in kind if p.id in party.policy.rules and p.form not in JOINT]
+    missing = [one for one in may if one not in listed.answers]
+    idle = [one for one in listed.answers if one not in party.policy.rules]
+    at.emit({"allowed_not_answered": missing, "answered_not_allowed": idle})
+    comma = at.pick("、", ", ")
+    if missing:
+        yield at.pick("政策允许而目录没有:", "allowed by the policy, not here: ") + comma.join(
+            missing
+        )
+    if idle:
+        yield at.pick("目录有而政策不允许:", "here, not allowed by the policy: ") + comma.join(idle)
 
 
 @app.command()
@@ -156,8 +269,10 @@ def enrol(folder: FolderOption, lang: LangOption = None, json: JsonOption = Fals
 
 def _enrol(node: Node, at: Terminal) -> None:
     run = node.enrolment()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, transient=True, disable=at.json) as bar:
+    paper = Console(stderr=True)
+    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    hidden = at.json or not paper.is_terminal
+    with Progress(*bars, console=paper, transient=True, disable=hidden) as bar:
         task = bar.add_task(at.pick("登记名册", "enrolling"), total=None)
 
         def progress(tally: Tally) -> None:
@@ -166,51 +281,70 @@ def _enrol(node: Node, at: Terminal) -> None:
 
         tally = run.run(progress)
     node.finish_enrolment()
+    _show_tally(at, node.party.id, tally)
+
+
+def _show_tally(at: Terminal, party: str, tally: Tally) -> None:
     rejected = sum(tally.rejected.values())
     at.emit(
         {
-            "party": node.party.id,
+            "party": party,
             "roll": tally.total,
             "known": tally.known,
             "enrolled": tally.enrolled,
             "resumed": tally.resumed,
-            "rejected": tally.rejected,
+            "left": tally.left,
+            "rejected": dict(tally.rejected),
         }
     )
     at.say(
-        f"名册 {tally.total:,} 人:新登记 {tally.enrolled:,},已登记 {tally.known:,},拒收 {rejected:,}",
-        f"roll of {tally.total:,}: {tally.enrolled:,} enrolled now, {tally.known:,} before,"
-        f" {rejected:,} rejected",
+        f"名册 {tally.total:,} 行:新登记 {tally.enrolled:,} 人,早已登记 {tally.known:,} 人,"
+        f"拒收 {rejected:,} 行;不再在册 {tally.left:,} 人",
+        f"roll of {tally.total:,} rows: {tally.enrolled:,} people enrolled now,"
+        f" {tally.known:,} before, {rejected:,} rows rejected; {tally.left:,} no longer on it",
     )
+    rows = [(f"{n:,}", BadInput(code).title(at.lang), code) for code, n in tally.rejected.items()]
+    text = columns(rows, indent=2)
+    if rows:
+        at.say(text, text)
 
 
 @app.command()
 def serve(
     folder: FolderOption,
-    plan: Annotated[Path | None, typer.Option(help="first import these files 先导入")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="first import these files 先导入")
+    ] = None,
     enrol_first: Annotated[bool, typer.Option("--enrol", help="first enrol 先登记名册")] = False,
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
-    """运行节点直至停止 Answer until stopped (SIGTERM, Ctrl-C)."""
+    """运行节点,直至停止 Answer until stopped (SIGTERM, Ctrl-C)."""
     at = terminal(lang, json)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Until it serves, a stop breaks the preparation off; importing and enrolling bear that.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with reporting(at):
-        for entry in read(plan) if plan else []:
-            import_table(entry.file, folder / RECORDS, entry.spec)
+        if plan:
+            nodes.data_folder(folder)
+            _import(at, folder, read(plan))
         with Node(folder) as node:
             if enrol_first:
                 _enrol(node, at)
-            running = RunningNode(node)
-            running.start()
-            at.emit({"party": node.party.id, "port": running.port})
-            address = node.party.listen
-            at.say(f"{node.party.id} 正在 {address} 应答", f"{node.party.id} answers on {address}")
-            stop.wait()
-            running.stop()
+            _serve(node, at)
+
+
+def _serve(node: Node, at: Terminal) -> None:
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    running = RunningNode(node)
+    running.start()
+    at.emit({"party": node.party.id, "port": running.port})
+    address = node.party.listen
+    at.say(f"{node.party.id} 正在 {address} 应答", f"{node.party.id} answers on {address}")
+    stop.wait()
+    running.stop()
 
 
 @app.command()
@@ -218,18 +352,27 @@ def pause(
     folder: FolderOption,
     off: Annotated[bool, typer.Option("--off", help="answer again 恢复应答")] = False,
     lang: LangOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """暂停应答(总开关) Pause: every question is refused with NODE_PAUSED until ``--off``."""
-    at = terminal(lang)
+    """暂停应答(总开关) Refuse every question with NODE_PAUSED until --off."""
+    at = terminal(lang, json)
     with reporting(at):
-        settings = parties.read_settings(folder)
-        marker = folder / str(settings.get("data", "data")) / nodes.PAUSED
+        marker = nodes.data_folder(folder) / nodes.PAUSED
+        try:
+            if off:
+                marker.unlink(missing_ok=True)
+            else:
+                marker.parent.mkdir(mode=0o700, exist_ok=True)
+                marker.touch()
+        except OSError as e:
+            raise BadInput("FILE_UNWRITABLE", file=marker.name, folder=marker.parent.name) from e
+        at.emit({"paused": not off})
         if off:
-            marker.unlink(missing_ok=True)
             at.say("已恢复应答", "answering again")
         else:
-            marker.parent.mkdir(mode=0o700, exist_ok=True)
-            marker.touch()
             at.say(
                 "已暂停:所有问题都会得到签名的拒绝", "paused: every question gets a signed refusal"
             )
+
+
+app.registered_commands += inspect_app.registered_commands

@@ -4,184 +4,370 @@ Knows every precondition of answering. Changes nothing and may run beside a serv
 """
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from crypto import envelope
 from department_node import checking
 from department_node import node as nodes
+from department_node.beside import Beside, beside
+from department_node.catalogue import NodeCatalogue
+from department_node.looking import as_of_date
 from department_node.records import SqliteRecords
-from department_node.store import FILE
-from federation import certificates, status
+from department_node.roll import count
+from department_node.status_keeper import read_file
+from federation import certificates, limits, status
 from federation import party as parties
+from federation.catalogue import JOINT
 from federation.catalogue import load as load_predicates
-from federation.clock import SystemClock, epoch_of
-from federation.errors import HeduiError
+from federation.clock import SystemClock, business_date, business_time, epoch_of
+from federation.errors import BadInput, HeduiError
 from federation.manifest import PartyRole
 from federation.party import Party
+from federation.wire import description
 from federation.wire.channel import Peers
 from federation.wire.registrar_client import RegistrarClient
 
 DISK_FREE: Final = 1 << 30
-CERTIFICATE_DAYS: Final = 14
+RENEW_DAYS: Final = 14
 CLOCK_SECONDS: Final = 2
 LIST_SECONDS: Final = 60
+PATIENCE: Final = 3.0
+"""For the node's own answer to whether it serves, seconds."""
+_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of the checklist."""
+    """One line of the checklist; ``ok`` is None for what is no fault, ``more`` lists places."""
 
     name: str
-    ok: bool
+    ok: bool | None
     zh: str
     en: str
+    help_zh: str = ""
+    help_en: str = ""
+    more: tuple[HeduiError, ...] = ()
 
 
-def examine(folder: Path) -> list[Finding]:
+class Examination:
+    """Everything there is to look at: the party, its catalogue, records and database."""
+
+    def __init__(self, party: Party, stack: ExitStack) -> None:
+        self.party = party
+        self.now = SystemClock().now()
+        self.today = business_date(self.now)
+        self._stack = stack
+        self._catalogue: NodeCatalogue | None = None
+        self._records: SqliteRecords | None = None
+
+    @property
+    def catalogue(self) -> NodeCatalogue:
+        """The catalogue, read when first needed."""
+        if self._catalogue is None:
+            self._catalogue = nodes.open_catalogue(self.party)
+        return self._catalogue
+
+    @property
+    def records(self) -> SqliteRecords:
+        """The records, opened when first needed."""
+        if self._records is None:
+            records = SqliteRecords(self.catalogue.source)
+            self._records = self._stack.enter_context(records)
+        return self._records
+
+    def state(self) -> Beside:
+        """Open the node's own database."""
+        return self._stack.enter_context(beside(self.party.data))
+
+
+def examine(folder: Path) -> Iterator[Finding]:
     """Run every check; one that fails does not stop the rest."""
-    now = SystemClock().now()
     try:
-        party = parties.load(folder, PartyRole.NODE, now)
+        party = parties.load(folder, PartyRole.NODE, SystemClock().now())
     except HeduiError as error:
-        return [_failed("installation", error)]
-    checks: list[tuple[str, Callable[[Party, int], Iterator[Finding]]]] = [
-        ("documents", _documents),
-        ("certificate", _certificate),
-        ("registrar", _registrar),
-        ("catalogue", _catalogue),
-        ("enrolment", _enrolment),
-        ("log", _log),
-        ("disk", _disk),
-    ]
-    findings: list[Finding] = []
-    for name, check in checks:
-        try:
-            findings += check(party, now)
-        except HeduiError as error:
-            findings.append(_failed(name, error))
-    return findings
+        yield _failed("installation", error)
+        return
+    with ExitStack() as stack:
+        examination = Examination(party, stack)
+        for name, check in _CHECKS.items():
+            try:
+                yield from check(examination)
+            except HeduiError as error:
+                yield _failed(name, error)
 
 
-def _documents(party: Party, now: int) -> Iterator[Finding]:
-    days = (party.manifest.expires - now) // 86_400
+def _keys(_: Examination) -> Iterator[Finding]:
+    yield Finding(
+        name="keys",
+        ok=True,
+        zh="密钥:只有本人可读,口令能打开",
+        en="keys: readable by their owner only, opened by the passphrase",
+    )
+
+
+def _documents(e: Examination) -> Iterator[Finding]:
+    listed, policy = e.party.manifest, e.party.policy
+    days = (listed.expires - e.now) // _DAY
+    rest = (policy.expires - e.today).days
     yield Finding(
         name="documents",
-        ok=True,
-        zh=f"密钥只有本人可读;成员名单第 {party.manifest.version} 版还有 {days} 天;政策第 {party.policy.version} 版",
-        en=f"keys readable by their owner only; manifest version {party.manifest.version}"
-        f" valid {days} more days; policy version {party.policy.version}",
+        ok=days >= RENEW_DAYS and rest >= RENEW_DAYS and policy.issued <= e.today,
+        zh=f"签名文件:成员清单第 {listed.version} 版还有 {days} 天,"
+        f"政策 {policy.family} 第 {policy.version} 版到 {policy.expires}",
+        en=f"documents: manifest version {listed.version} valid {days} more days,"
+        f" policy {policy.family} version {policy.version} until {policy.expires}",
+        help_zh="请向联合体索取新版文件",
+        help_en="get the new version from the federation",
     )
 
 
-def _certificate(party: Party, now: int) -> Iterator[Finding]:
-    days = (certificates.expires(party.tls.certificate) - now) // 86_400
-    ok = days >= CERTIFICATE_DAYS
-    advice = ("", "") if ok else (":请换发证书", ": have it renewed")
+def _certificate(e: Examination) -> Iterator[Finding]:
+    days = (certificates.expires(e.party.tls.certificate) - e.now) // _DAY
     yield Finding(
         name="certificate",
-        ok=ok,
-        zh=f"证书还有 {days} 天{advice[0]}",
-        en=f"certificate valid {days} more days{advice[1]}",
+        ok=days >= RENEW_DAYS,
+        zh=f"证书:还有 {days} 天",
+        en=f"certificate: valid {days} more days",
+        help_zh="请联系联合体换发证书",
+        help_en="have the federation renew it",
     )
 
 
-def _registrar(party: Party, now: int) -> Iterator[Finding]:
-    peers = Peers(party.tls)
+def _registrar(e: Examination) -> Iterator[Finding]:
+    peers = Peers(e.party.tls)
     try:
-        jwt = RegistrarClient(party, peers, SystemClock()).status_list(party.id)
+        jwt = RegistrarClient(e.party, peers, SystemClock()).status_list(e.party.id)
     finally:
         peers.close()
-    registrar = party.manifest.registrar
-    uri = status.uri_of(registrar.id, party.id)
+    registrar = e.party.manifest.registrar
+    uri = status.uri_of(registrar.id, e.party.id)
     age = SystemClock().now() - status.read(jwt, uri=uri, issuers=registrar.keys).issued
-    ok = -CLOCK_SECONDS <= age <= LIST_SECONDS + CLOCK_SECONDS
-    advice = ("", "") if ok else (":请校准本机时钟", ": set this machine's clock")
     yield Finding(
         name="registrar",
-        ok=ok,
-        zh=f"登记机构可达,状态列表签于 {age} 秒前{advice[0]}",
-        en=f"registrar reachable, status list signed {age} s ago{advice[1]}",
+        ok=True,
+        zh=f"授权登记方:{registrar.id} 可达",
+        en=f"registrar: {registrar.id} can be reached",
+    )
+    yield Finding(
+        name="clock",
+        ok=-CLOCK_SECONDS <= age <= LIST_SECONDS + CLOCK_SECONDS,
+        zh=f"时钟:登记方的名单签于 {age} 秒前(应在 0 至 {LIST_SECONDS} 秒之间)",
+        en=f"clock: the registrar's list was signed {age} s ago (0 to {LIST_SECONDS} s is right)",
+        help_zh="请校准本机时钟;若无误,请通知登记方",
+        help_en="set this machine's clock; if it is right, tell the registrar",
     )
 
 
-def _catalogue(party: Party, _: int) -> Iterator[Finding]:
-    listed = nodes.open_catalogue(party)
-    with SqliteRecords(listed.source) as records:
-        broken = list(checking.faults(listed, records))
-        good = len(listed.statements()) - len(broken)
-        for fault in broken:
-            yield _failed(f"catalogue {fault.where}", fault.error)
-    may = sum(p.id in party.policy.rules for p in load_predicates().for_kind(party.entry.kind))
+def _time(e: Examination) -> Iterator[Finding]:
+    behind = e.state().meta("time") - e.now
+    if behind > 0:
+        yield Finding(
+            name="time",
+            ok=behind <= limits.SKEW,
+            zh=f"时钟:比节点见过的最晚时间早 {behind:,} 秒",
+            en=f"clock: {behind:,} s behind the latest time this node has seen",
+            help_zh="请校准本机时钟;追上之前节点不应答",
+            help_en="set this machine's clock; until it has caught up nothing is answered",
+        )
+
+
+def _records(e: Examination) -> Iterator[Finding]:
+    tables = len({table for table, _ in e.records.all_columns()})
+    yield Finding(
+        name="records",
+        ok=tables > 0,
+        zh=f"记录库:{e.catalogue.source.name} 可读,只读打开,{tables} 张表",
+        en=f"records: {e.catalogue.source.name} can be read, opened read-only, {tables} tables",
+        help_zh="请先导入:hedui node import",
+        help_en="import first: hedui node import",
+    )
+
+
+def _catalogue(e: Examination) -> Iterator[Finding]:
+    broken = list(checking.faults(e.catalogue, e.records))
+    rules = e.party.policy.rules
+    mine = load_predicates().for_kind(e.party.entry.kind)
+    may = sum(one.id in rules and one.form not in JOINT for one in mine)
+    good = len(e.catalogue.answers) - len({f.where for f in broken} & e.catalogue.answers.keys())
     yield Finding(
         name="catalogue",
-        ok=bool(listed.answers),
-        zh=f"数据库可读且只读;目录能回答 {len(listed.answers)} 项(政策允许 {may} 项),语句 {good} 条有效",
-        en=f"database reachable and read-only; catalogue answers {len(listed.answers)} predicates"
-        f" (policy allows {may}), {good} statements valid",
+        ok=bool(e.catalogue.answers) and not broken,
+        zh=f"目录:{len(e.catalogue.answers)} 项中 {good} 项能回答(政策允许本部门 {may} 项)",
+        en=f"catalogue: answers {good} of {len(e.catalogue.answers)} predicates"
+        f" (the policy allows {may} here)",
+        help_zh=f"请更正 {e.catalogue.file};节点在更正之前不能启动",
+        help_en=f"correct {e.catalogue.file}; the node does not start before",
+        more=tuple(fault.error for fault in broken),
     )
 
 
-def _enrolment(party: Party, now: int) -> Iterator[Finding]:
-    listed = nodes.open_catalogue(party)
-    with SqliteRecords(listed.source) as records:
-        (roll,) = next(records.rows(f"SELECT count(*) FROM ({listed.roll})"))  # noqa: S608
-    enrolled = 0
-    path = party.data / FILE
-    if path.exists():
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as state:
-            sql = "SELECT count(*) FROM person WHERE epoch = ? AND present = 1"
-            enrolled = state.execute(sql, (epoch_of(now),)).fetchone()[0]
-    ok = enrolled > 0
-    advice = ("", "") if ok else (":请运行 hedui node enrol", ": run hedui node enrol")
+def _freshness(e: Examination) -> Iterator[Finding]:
+    as_of = as_of_date(e.records.scalar(e.catalogue.as_of, {}))
+    rules = [
+        e.party.policy.rules[one] for one in e.catalogue.answers if one in e.party.policy.rules
+    ]
+    age = (e.today - as_of).days if as_of else None
+    stale = [rule.predicate for rule in rules if age is None or age > rule.max_age_days]
+    most = min((rule.max_age_days for rule in rules), default=0)
+    yield Finding(
+        name="freshness",
+        ok=not stale,
+        zh=f"数据:截至 {as_of or '不明'}"
+        + (f",{'、'.join(stale)} 会答“数据过期”" if stale else f",最严的项目允许 {most} 天"),
+        en=f"data: as of {as_of or 'unknown'}"
+        + (f"; {', '.join(stale)} would be STALE" if stale else f"; {most} days at most allowed"),
+        help_zh="请导入新的数据:hedui node import",
+        help_en="import newer data: hedui node import",
+    )
+
+
+def _enrolment(e: Examination) -> Iterator[Finding]:
+    roll = count(e.records, e.catalogue.roll)
+    enrolled, broken, day = 0, 0, 0
+    try:
+        state = e.state()
+        epoch = epoch_of(e.now)
+        enrolled, broken = state.enrolled(epoch), state.pending(epoch)
+        day = state.meta("enrolled_to")
+    except BadInput:
+        pass  # a node that has never run has enrolled nobody
+    stopped = ("(上次中断)", " (the last run was broken off)") if broken else ("", "")
     yield Finding(
         name="enrolment",
-        ok=ok,
-        zh=f"名册已登记 {enrolled:,} / {roll:,} 人{advice[0]}",
-        en=f"enrolled {enrolled:,} of {roll:,} people{advice[1]}",
+        ok=enrolled > 0 and not broken,
+        zh=f"登记:名册 {roll:,} 行,已登记 {enrolled:,} 人{stopped[0]}"
+        + (f",至 {_date(day)}" if day else ""),
+        en=f"enrolment: {enrolled:,} people of {roll:,} rows{stopped[1]}"
+        + (f", up to {_date(day)}" if day else ""),
+        help_zh="请运行 hedui node enrol",
+        help_en="run hedui node enrol",
     )
 
 
-def _log(party: Party, _: int) -> Iterator[Finding]:
-    path = party.data / FILE
-    entries, broken = 0, 0
-    if path.exists():
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as state:
-            for seq, leaf, salt, record in state.execute("SELECT * FROM log ORDER BY seq"):
-                entries += 1
-                if envelope.item_leaf(salt, record) != leaf or seq != entries:
-                    broken = broken or seq
-    ok = broken == 0
+def _status_list(e: Examination) -> Iterator[Finding]:
+    listed = read_file(e.party)
+    age = e.now - listed.issued if listed else None
+    held = age is not None and age <= limits.STATUS_AGE
+    yield Finding(
+        name="status_list",
+        ok=True if held else None,
+        zh=f"撤销名单:节点持有的签于 {age:,} 秒前" if listed else "撤销名单:节点还没有取过",
+        en=f"status list: the node's own was signed {age:,} s ago"
+        if listed
+        else "status list: the node has fetched none yet",
+        help_zh="超过 15 分钟一律拒绝;节点启动时重新取",
+        help_en="after 15 minutes everything is refused; a starting node fetches it anew",
+    )
+
+
+def _log(e: Examination) -> Iterator[Finding]:
+    try:
+        state = e.state()
+    except BadInput:
+        yield Finding(name="log", ok=None, zh="日志:还没有", en="log: none yet")
+        return
+    entries, changed = state.counts()["log"], state.changed_entry()
+    at = business_time(e.now).strftime("%H:%M")
     yield Finding(
         name="log",
-        ok=ok,
-        zh=f"日志 {entries:,} 条,自查"
-        + ("通过" if ok else f"在第 {broken} 条发现改动:立即停用并报告"),
-        en=f"log of {entries:,} entries, self-check "
-        + ("passed" if ok else f"found entry {broken} changed: stop the node and report it"),
+        ok=changed == 0,
+        zh=f"日志:{entries:,} 条,自查"
+        + (f"发现第 {changed} 条被改动" if changed else f"通过 {at}"),
+        en=f"log: {entries:,} entries, self-check "
+        + (f"found entry {changed} changed" if changed else f"passed {at}"),
+        help_zh="请立即停用节点并报告",
+        help_en="stop the node and report it",
     )
 
 
-def _disk(party: Party, _: int) -> Iterator[Finding]:
-    free = shutil.disk_usage(party.data).free
-    ok = free >= DISK_FREE
+def _disk(e: Examination) -> Iterator[Finding]:
+    free = shutil.disk_usage(e.party.data).free
     yield Finding(
         name="disk",
-        ok=ok,
-        zh=f"磁盘剩余 {free >> 30} GB" + ("" if ok else ":请清理"),
-        en=f"{free >> 30} GB of disk free" + ("" if ok else ": make room"),
+        ok=free >= DISK_FREE,
+        zh=f"磁盘:剩余 {free >> 30} GB",
+        en=f"disk: {free >> 30} GB free",
+        help_zh="请清理;写不下日志就不应答",
+        help_en="make room; what cannot be logged is not answered",
     )
+
+
+def _serving(e: Examination) -> Iterator[Finding]:
+    paused = (e.party.data / nodes.PAUSED).exists()
+    if paused:
+        yield Finding(
+            name="paused",
+            ok=None,
+            zh="节点已暂停,一律拒绝",
+            en="the node is paused and refuses everything",
+            help_zh="恢复:hedui node pause --off",
+            help_en="answer again: hedui node pause --off",
+        )
+    peers = Peers(e.party.tls)
+    try:
+        asked = description.encode_request()
+        said = peers.call(e.party.entry, description.DESCRIBE, asked, timeout=PATIENCE)
+        version = description.decode(said).version
+    except HeduiError:
+        yield Finding(
+            name="serving",
+            ok=None,
+            zh=f"运行:{e.party.entry.endpoint} 上没有节点应答",
+            en=f"serving: no node answers at {e.party.entry.endpoint}",
+            help_zh="启动:hedui node serve",
+            help_en="start it: hedui node serve",
+        )
+        return
+    finally:
+        peers.close()
+    where = f"{e.party.entry.endpoint}, hedui {version}"
+    yield Finding(name="serving", ok=True, zh=f"运行:{where}", en=f"serving: {where}")
+
+
+_CHECKS: Final[dict[str, Callable[[Examination], Iterator[Finding]]]] = {
+    "keys": _keys,
+    "documents": _documents,
+    "certificate": _certificate,
+    "registrar": _registrar,
+    "time": _time,
+    "records": _records,
+    "catalogue": _catalogue,
+    "freshness": _freshness,
+    "enrolment": _enrolment,
+    "status_list": _status_list,
+    "log": _log,
+    "disk": _disk,
+    "serving": _serving,
+}
+
+
+_LABELS: Final = {
+    "installation": ("安装目录", "folder"),
+    "registrar": ("授权登记方", "registrar"),
+    "time": ("时钟", "clock"),
+    "records": ("记录库", "records"),
+    "catalogue": ("目录", "catalogue"),
+    "freshness": ("数据", "data"),
+    "enrolment": ("登记", "enrolment"),
+    "status_list": ("撤销名单", "status list"),
+    "log": ("日志", "log"),
+}
+
+
+def _date(number: int) -> str:
+    return f"{number // 10_000}-{number // 100 % 100:02}-{number % 100:02}"
 
 
 def _failed(name: str, error: HeduiError) -> Finding:
-    details = " ".join(f"{key}={value}" for key, value in error.details.items())
+    zh, en = _LABELS.get(name, (name, name))
     return Finding(
         name=name,
         ok=False,
-        zh=f"{error.title('zh')} {error.code} {details}。{error.help('zh')}",
-        en=f"{error.title('en')} {error.code} {details}. {error.help('en')}",
+        zh=f"{zh}:{error.title('zh')}  {error.code}",
+        en=f"{en}: {error.title('en')}  {error.code}",
+        help_zh=error.help("zh"),
+        help_en=error.help("en"),
     )

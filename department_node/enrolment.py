@@ -16,7 +16,7 @@ from crypto import labels, merkle, oprf
 from crypto.errors import CryptoError
 from department_node.catalogue import NodeCatalogue
 from department_node.records import RecordSource
-from department_node.roll import HALF, Entry, Roll
+from department_node.roll import HALF, Entry, Roll, count
 from department_node.store import RollEntry, Store, StoredBatch
 from federation import enrolment, limits
 from federation.enrolment import BlindBatch, BlindEvaluation
@@ -103,7 +103,7 @@ class Enrolment:
         listed = self._catalogue
         secret = _fingerprint_key(self._store)
         with Roll(self._records, listed.roll, names=listed.compares_names, secret=secret) as roll:
-            self.tally.total = roll.size()
+            self.tally.total = count(self._records, listed.roll)
             progress(self.tally)
             self._resume(roll)
             self._enrol(roll, progress)

@@ -1,99 +1,126 @@
-"""``hedui node``: commands that only look: try, explain, preview, status, doctor.
+"""``hedui node``: commands that only look: try, preview, explain, status, doctor.
 
-Knows how to show what would happen. Changes nothing: a look is never logged as an answer.
+Knows options and order. How things are worded stands in the ``…_screen`` modules. Changes nothing:
+a look is never logged as an answer.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from department_node import case_file, explain_screen, explaining, looking, looks_screen, words
 from department_node import doctor as doctors
-from department_node import looking
-from department_node.looking import Look
+from department_node import node as nodes
+from department_node.beside import beside
+from department_node.doctor import Finding
+from department_node.screen import columns
+from federation import party as parties
+from federation.clock import SystemClock, epoch_of
+from federation.errors import HeduiError
+from federation.manifest import PartyRole
 from federation.terminal import FolderOption, JsonOption, LangOption, Terminal, reporting, terminal
 
 app = typer.Typer()
 
-MARKS = {True: "✓", False: "✗"}
+_PREDICATE: Final = re.compile(r"[PH][0-9]{1,2}")
+_MOST_MEMBERS: Final = 30
+
+ParameterOption = Annotated[str, typer.Option(metavar="ID", help="policy parameter 政策参数编号")]
 
 
 @app.command("try")
 def try_(
     folder: FolderOption,
-    predicate: Annotated[str, typer.Option(help="P01 … P67")],
-    person: Annotated[str, typer.Option("--id", help="a resident id of this register")],
-    parameter: Annotated[str, typer.Option(help="id of a policy parameter")] = "",
-    members: Annotated[int, typer.Option(help="household size 家庭人数")] = 1,
+    predicate: Annotated[str, typer.Option(metavar="P40", help="predicate 核对项目")],
+    person: Annotated[str, typer.Option("--id", metavar="NUMBER", help="resident number 证件号")],
+    parameter: ParameterOption = "",
+    members: Annotated[
+        int, typer.Option(min=1, max=_MOST_MEMBERS, help="household size 家庭人数")
+    ] = 1,
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
-    """试答一个问题,不出门 Answer one question here, without any request."""
+    """在本机试答一个问题 Answer one question here, without any request."""
     at = terminal(lang, json)
-    with reporting(at):
-        with looking.open_looking(folder) as own:
-            look = own.look(predicate, parameter, person, members)
-        at.emit(_json(look))
-        at.say(f"{look.question('zh')} → {look.answer}", f"{look.question('en')} → {look.answer}")
+    with reporting(at), looking.open_looking(folder) as own:
+        chosen = own.parameter(predicate, parameter)
+        subject = own.subject(person, members)
+        looks_screen.one(at, own, subject, own.look(predicate, chosen, subject))
 
 
 @app.command()
 def preview(
     folder: FolderOption,
-    case: Annotated[Path, typer.Option(help="case file 案件文件")],
+    case: Annotated[Path, typer.Option(metavar="FILE", help="case file 案件文件")],
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
     """预览将离开本机的全部内容 Show exactly what would leave this machine, and what would not."""
     at = terminal(lang, json)
-    with reporting(at), looking.open_looking(folder) as own:
-        persons = looking.persons_of(case)
-        read: set[str] = set()
-        for number, person in enumerate(persons, 1):
-            at.say(f"第 {number} 人", f"person {number}")
-            for look in own.every(person, len(persons)):
-                read.update(look.columns)
-                at.emit({"person": number, **_json(look)})
-                _say_look(at, look)
-        never = sorted(set(own.all_columns()) - read)
-        at.emit({"columns_read": sorted(read), "columns_never_read": never})
-        at.say(
-            f"读取的列:{'、'.join(sorted(read))}\n从不读取的列:{'、'.join(never)}",
-            f"columns read: {', '.join(sorted(read))}\ncolumns never read: {', '.join(never)}",
-        )
-        at.say(
-            "离开本机的只有上面箭头后的答案(每个 96 字节,带签名);证件号、姓名、原始记录不离开。",
-            "Only the answers after the arrows leave (96 bytes each, signed);"
-            " no id, no name and no record does.",
-        )
+    with reporting(at):
+        listed = case_file.read(case)
+        with looking.open_looking(folder) as own:
+            looks_screen.head(at, own, listed)
+            for number, (person, subject) in enumerate(own.subjects(listed), 1):
+                looks_screen.person(at, number, person, subject, list(own.every(subject, listed)))
+            looks_screen.columns_read(at, own)
 
 
 @app.command()
 def explain(
     folder: FolderOption,
-    query: Annotated[str, typer.Argument(help="query id (hex), or 'last'")] = "last",
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="query id, last, or predicate 查询或项目")
+    ] = "last",
+    parameter: ParameterOption = "",
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
-    """解释一次应答的每个决定 Explain every decision of one answered request."""
+    """解释每个决定的理由 Explain an answered request, or when a predicate is answered or refused."""
     at = terminal(lang, json)
     with reporting(at):
-        explained = looking.explain(folder, query)
-        at.emit(explained.as_json())
-        at.say(*explained.heading())
-        for line in explained.lines(at.lang):
-            at.say(line, line)
+        if _PREDICATE.fullmatch(query):
+            steps = list(explaining.conditions(folder, query, parameter))
+            explain_screen.conditions(at, explaining.named(query), steps)
+            return
+        party = parties.load(folder, PartyRole.NODE, SystemClock().now())
+        explain_screen.decided(at, explaining.decided(folder, query), party.policy)
 
 
 @app.command()
 def status(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
-    """运行概况 Counts of answers, refusals, enrolled people; paused or not."""
+    """运行概况 What is enrolled, answered and refused; paused or not."""
     at = terminal(lang, json)
     with reporting(at):
-        facts = looking.status(folder)
-        at.emit(facts)
-        for name, value in facts.items():
-            at.say(f"{name}: {value}", f"{name}: {value}")
+        data = nodes.data_folder(folder)
+        party, paused = parties.read_settings(folder)["party"], (data / nodes.PAUSED).exists()
+        with beside(data) as state:
+            enrolled = state.enrolled(epoch_of(SystemClock().now()))
+            day = words.day(state.meta("enrolled_to"))
+            counts, refused = state.counts(), state.refused()
+        counted = {
+            "requests_answered": counts["answered"],
+            "log_entries": counts["log"],
+            "known_tokens": counts["consent"],
+            "frozen_answers": counts["cell"],
+        }
+        at.emit(
+            {"party": party, "paused": paused, "enrolled": enrolled, "enrolled_to": day or None}
+            | counted
+            | {"transport_refusals": refused}
+        )
+        until = at.pick(f"(至 {day})", f" (up to {day})") if day else ""
+        rows = [
+            (at.pick("部门", "party"), party),
+            (at.pick("状态", "state"), _state_words(at, paused)),
+            (at.pick("已登记", "enrolled"), f"{enrolled:,}{until}"),
+            *((at.pick(*_COUNTED[name]), f"{n:,}") for name, n in counted.items()),
+            *_refused_rows(at, refused),
+        ]
+        text = columns(rows)
+        at.say(text, text)
 
 
 @app.command()
@@ -101,24 +128,50 @@ def doctor(folder: FolderOption, lang: LangOption = None, json: JsonOption = Fal
     """逐项自检 Check everything a node needs, and say what to do."""
     at = terminal(lang, json)
     with reporting(at):
-        findings = doctors.examine(folder)
-        for one in findings:
-            at.emit({"check": one.name, "ok": one.ok, "found": one.en})
-            at.say(f"{MARKS[one.ok]} {one.zh}", f"{MARKS[one.ok]} {one.en}")
-        if not all(one.ok for one in findings):
+        good = True
+        for one in doctors.examine(folder):
+            good = good and one.ok is not False
+            _show_finding(at, one)
+        if not good:
             raise typer.Exit(1)
 
 
-def _json(look: Look) -> dict[str, object]:
-    return {
-        "predicate": look.predicate.id,
-        "parameter": look.parameter,
-        "answer": look.answer,
-        "columns": list(look.columns),
-    }
+_COUNTED: Final = {
+    "requests_answered": ("已答请求", "requests answered"),
+    "log_entries": ("日志条数", "log entries"),
+    "known_tokens": ("见过的授权", "known tokens"),
+    "frozen_answers": ("已定的答案", "frozen answers"),
+}
 
 
-def _say_look(at: Terminal, look: Look) -> None:
-    parameter = f" [{look.parameter}]" if look.parameter else ""
-    text = f"  {look.predicate.id}{parameter} {look.question(at.lang)} → {look.answer}"
+def _state_words(at: Terminal, paused: bool) -> str:
+    if paused:
+        return at.pick("已暂停(hedui node pause --off 恢复)", "paused (hedui node pause --off)")
+    return at.pick("没有暂停", "not paused")
+
+
+def _refused_rows(at: Terminal, refused: dict[str, int]) -> list[tuple[str, str]]:
+    label = at.pick("未受理的请求", "turned away")
+    rows = [f"{n:,}  {HeduiError(code).title(at.lang)} {code}" for code, n in refused.items()] or [
+        "0"
+    ]
+    return [(label if row is rows[0] else "", row) for row in rows]
+
+
+def _show_finding(at: Terminal, one: Finding) -> None:
+    advice = "" if one.ok else at.pick(one.help_zh, one.help_en)
+    places = [(str(e.details.get("where", "")), e.title(at.lang), e.code) for e in one.more]
+    at.emit(
+        {
+            "check": one.name,
+            "ok": one.ok,
+            "found": at.pick(one.zh, one.en),
+            "help": advice or None,
+            "more": [{"where": w, "title": title, "code": code} for w, title, code in places],
+        }
+    )
+    lines = [(looks_screen.MARKS[one.ok], at.pick(one.zh, one.en))]
+    lines += [("", "  ".join(place)) for place in places]
+    lines += [("", f"→ {advice}")] if advice else []
+    text = columns(lines)
     at.say(text, text)

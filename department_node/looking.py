@@ -1,46 +1,45 @@
-"""Look at what this node would answer, has answered and holds, without answering anything.
+"""Look at what this node would answer, without answering anything.
 
 Knows how to run the real evaluation on the department's own records with a made-up consent, beside
 a running node. Writes nothing, sends nothing.
 """
 
-import sqlite3
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Self
 
-from department_node import checking
+from department_node import beside, checking
 from department_node import node as nodes
+from department_node.case_file import Case, CasePerson
 from department_node.catalogue import Answering, NodeCatalogue
-from department_node.evaluate import Person, evaluate, period_of
+from department_node.evaluate import Minimized, Person, evaluate, period_of
 from department_node.gate import Admitted
 from department_node.records import SqliteRecords
-from department_node.store import FILE
 from federation import catalogue as predicates
 from federation import ids
 from federation import party as parties
 from federation.catalogue import ParameterKind, Predicate
-from federation.clock import SystemClock, business_date
+from federation.clock import SystemClock, business_date, epoch_of
 from federation.consent import Claims, Consent, Grant
-from federation.errors import BadInput, HeduiError
-from federation.exchange import Answer, Header, Outcome, Purpose, outcome_text
+from federation.errors import BadInput, HeduiError, Refused, Unavailable
+from federation.exchange import Answer, Outcome, Purpose, Refusal
 from federation.manifest import PartyRole
 from federation.party import Party
-from federation.wire import codec
-
-_STRIDE: Final = 112
-_CASE_BYTES: Final = 1024 * 1024
+from federation.policy import Parameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CasePerson:
-    """A person of a case file: canonical id and normal name."""
+class Subject:
+    """Whom a look is about: the record, and what the consent would say of the household."""
 
-    id: str = field(repr=False)
-    name: str = field(repr=False)
+    person: Person | None = field(repr=False)
+    name: bytes = field(repr=False, default=b"")
+    declared: tuple[bytes, ...] = field(repr=False, default=())
+    members: int = 1
+    enrolled: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +47,10 @@ class Look:
     """One question, the answer that would leave, and the columns read to find it."""
 
     predicate: Predicate
-    parameter: str
-    answer: str
-    columns: tuple[str, ...]
-
-    def question(self, lang: str) -> str:
-        """Give the question in plain words."""
-        return self.predicate.question(lang)
+    parameter: Parameter | None
+    answer: Answer
+    columns: tuple[str, ...] = ()
+    fault: HeduiError | None = None
 
 
 class _Declared:
@@ -74,10 +70,13 @@ class Looking:
 
     def __init__(self, party: Party, catalogue: NodeCatalogue, records: SqliteRecords) -> None:
         self.party = party
+        self.now = SystemClock().now()
+        self.today = business_date(self.now)
         self._catalogue = catalogue
         self._records = records
         self._stack = ExitStack()
         self._stack.enter_context(records)
+        self.as_of = as_of_date(records.scalar(catalogue.as_of, {}))
 
     def __enter__(self) -> Self:
         return self
@@ -85,65 +84,153 @@ class Looking:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def look(self, predicate: str, parameter: str, person: str, members: int) -> Look:
-        """Evaluate one question about one person of this register.
+    def subject(self, person: str, members: int) -> Subject:
+        """Find one person of this register, declaring nobody else.
 
         Raises:
-            BadInput: an unknown predicate or a malformed id.
-            Refused: the policy does not allow the question.
+            BadInput: a malformed id; it is not repeated.
         """
-        answering = self._catalogue.answers.get(predicates.load().predicate(predicate).id)
-        if answering is None:
-            raise BadInput("PREDICATE_NOT_HERE", predicate=predicate)
-        one = CasePerson(id=ids.canonical_id(person).id, name="")
-        return self._look(answering, parameter, one, _household([one], members))
+        wanted = ids.canonical_id(person).id
+        found = self._find([wanted]).get(wanted)
+        return Subject(
+            person=found,
+            name=found.name if found else b"",
+            members=members,
+            enrolled=found is None or self._is_enrolled()(found.key),
+        )
 
-    def every(self, person: CasePerson, members: int) -> Iterator[Look]:
-        """Evaluate everything the policy lets this node answer about a person."""
+    def subjects(self, case: Case) -> Iterator[tuple[CasePerson, Subject]]:
+        """Find all people of a case, each with the household that the consent would declare."""
+        found = self._find(one.id for one in case.persons)
+        enrolled = self._is_enrolled()
+        for one in case.persons:
+            others = (found.get(other.id) for other in case.declared_with(one))
+            person = found.get(one.id)
+            yield (
+                one,
+                Subject(
+                    person=person,
+                    name=one.name.encode(),
+                    declared=tuple(other.key.encode() for other in others if other),
+                    members=case.members,
+                    enrolled=person is None or enrolled(person.key),
+                ),
+            )
+
+    def parameter(self, predicate: str, parameter: str) -> str:
+        """Complete a question: where the policy has one parameter only, that one.
+
+        Raises:
+            BadInput: PREDICATE_UNKNOWN, PREDICATE_NOT_HERE or PARAMETER_CHOICE.
+        """
+        known = predicates.load().predicate(predicate)
+        if known.id not in self._catalogue.answers:
+            raise BadInput("PREDICATE_NOT_HERE", predicate=known.id)
+        rule = self.party.policy.rules.get(known.id)
+        choices = rule.parameters if rule else ()
+        if len(choices) == 1 and not parameter:
+            return choices[0]
+        if choices and parameter not in choices:
+            raise BadInput("PARAMETER_CHOICE", predicate=known.id, choices=", ".join(choices))
+        return parameter
+
+    def look(
+        self, predicate: str, parameter: str, subject: Subject, purpose: Purpose | None = None
+    ) -> Look:
+        """Evaluate one question about one person, for a purpose or any that is allowed."""
+        answering = self._catalogue.answers[predicate]
+        purpose = min(answering.purposes) if purpose is None else purpose
+        known = self.party.policy.parameters.get(parameter)
+        try:
+            return self._look(answering, parameter, subject, purpose)
+        except Refused as refusal:
+            answer = Answer(outcome=Outcome.REFUSED, refusal=Refusal[refusal.code])
+            return Look(predicate=answering.predicate, parameter=known, answer=answer)
+        except (BadInput, Unavailable) as error:
+            answer = Answer(outcome=Outcome.REFUSED, refusal=Refusal.SOURCE_UNAVAILABLE)
+            return Look(predicate=answering.predicate, parameter=known, answer=answer, fault=error)
+
+    def every(self, subject: Subject, case: Case) -> Iterator[Look]:
+        """Evaluate everything that may be asked of this node about a person of a case."""
         for answering in self._catalogue.answers.values():
             rule = self.party.policy.rules.get(answering.predicate.id)
-            for parameter in (rule.parameters or ("",)) if rule else ():
-                yield self._look(answering, parameter, person, _household([person], members))
+            for parameter in self._parameters(rule.parameters if rule else (), case):
+                yield self.look(answering.predicate.id, parameter, subject, case.purpose)
 
-    def all_columns(self) -> list[str]:
+    def answer_columns(self) -> set[str]:
+        """List the columns that any answer reads."""
+        read = (a.sql for a in self._catalogue.answers.values() if a.sql)
+        return {column for sql in read for column in self._columns(sql)}
+
+    def roll_columns(self) -> set[str]:
+        """List the columns that enrolment reads, blindly, once a person."""
+        return set(self._columns(self._catalogue.roll))
+
+    def all_columns(self) -> set[str]:
         """List every column of the department's own tables."""
-        return [f"{table}.{column}" for table, column in self._records.all_columns()]
+        return {f"{table}.{column}" for table, column in self._records.all_columns()}
+
+    def _parameters(self, allowed: tuple[str, ...], case: Case) -> tuple[str, ...]:
+        """Leave out the areas that are not the case's, if one of them is."""
+        known = self.party.policy.parameters
+        own = tuple(p for p in allowed if _covers(known[p], case.area))
+        return own or allowed or ("",)
 
     def _look(
-        self, answering: Answering, parameter: str, person: CasePerson, grant: Mapping[str, Any]
+        self, answering: Answering, parameter: str, subject: Subject, purpose: Purpose
     ) -> Look:
         predicate = answering.predicate
-        purpose = min(answering.purposes)
         rule, value = self.party.policy.check(predicate.id, parameter, purpose)
-        args = (person.name.encode(),) if predicate.parameter is ParameterKind.NAME else ()
-        given = Grant(
+        if purpose not in answering.purposes:
+            raise Refused("POLICY_NOT_ANSWERED", predicate=predicate.id)
+        names = predicate.parameter is ParameterKind.NAME
+        grant = Grant(
             predicate=predicate.id,
             parameter=parameter,
             form=predicate.form.value,
             max_uses=1,
-            members=grant["members"],
-            args=args or tuple(grant["declared"]),
+            members=subject.members,
+            args=(subject.name,) if names else subject.declared,
         )
         admitted = Admitted(
-            consent=_no_consent(), grant=given, rule=rule, parameter=value, answering=answering
+            consent=_no_consent(), grant=grant, rule=rule, parameter=value, answering=answering
         )
-        period = period_of(rule.period, business_date(SystemClock().now()))
-        result = evaluate(admitted, self._person(person), period, self._records, _Declared())
-        answer = Answer(outcome=result.outcome, value=result.value)
-        columns = self._records.columns_read(answering.sql) if answering.sql else []
+        if self.as_of is None or (self.today - self.as_of).days > rule.max_age_days:
+            result = Minimized(Outcome.STALE)
+        else:
+            period = period_of(rule.period, self.today)
+            person = subject.person if subject.enrolled else None
+            result = evaluate(admitted, person, period, self._records, _Declared())
         return Look(
             predicate=predicate,
-            parameter=parameter,
-            answer=outcome_text(answer, predicate.values),
-            columns=tuple(f"{table}.{column}" for table, column in columns),
+            parameter=value,
+            answer=Answer(outcome=result.outcome, value=result.value),
+            columns=tuple(self._columns(answering.sql)) if answering.sql else (),
         )
 
-    def _person(self, person: CasePerson) -> Person | None:
+    def _columns(self, sql: str) -> list[str]:
+        return [f"{table}.{column}" for table, column in self._records.columns_read(sql) if column]
+
+    def _find(self, wanted: Iterable[str]) -> Mapping[str, Person]:
+        """Read the roll once for all who are looked for; the first row of a person counts."""
+        left = set(wanted)
+        found: dict[str, Person] = {}
         for row in self._records.rows(self._catalogue.roll):
-            if _is(row[0], person.id):
-                name = ids.normal_name(str(row[1])) if row[1] else ""
-                return Person(key=str(row[2]), name=name.encode())
-        return None
+            person = _usable(row)
+            if person in left:
+                left.discard(person)
+                found[person] = Person(key=str(row[2]), name=_name(row[1]))
+            if not left:
+                break
+        return found
+
+    def _is_enrolled(self) -> Callable[[str], bool]:
+        """Give a test for record keys; a node that has never run is looked at as if enrolled."""
+        try:
+            state = self._stack.enter_context(beside.beside(self.party.data))
+        except BadInput:
+            return lambda _: True
+        return lambda key: state.is_enrolled(epoch_of(self.now), key)
 
 
 def open_looking(folder: Path) -> Looking:
@@ -159,131 +246,34 @@ def open_looking(folder: Path) -> Looking:
     return Looking(party, catalogue, records)
 
 
-def persons_of(case: Path) -> list[CasePerson]:
-    """Read the persons of a case file.
+def _covers(parameter: Parameter, area: str) -> bool:
+    return bool(parameter.prefix) and area.startswith(parameter.prefix)
+
+
+def as_of_date(value: object) -> date | None:
+    """Read the day that the data describe.
 
     Raises:
-        BadInput: CASE_FILE_INVALID or an id's fault.
+        BadInput: NODE_CATALOGUE_INVALID.
     """
     try:
-        if case.stat().st_size > _CASE_BYTES:
-            raise BadInput("CASE_FILE_INVALID", file=case.name, why="size")
-        rows = tomllib.loads(case.read_text("utf-8"))["person"]
-        pairs = [(str(row["id"]), str(row["name"])) for row in rows]
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as e:
-        raise BadInput("CASE_FILE_INVALID", file=case.name, why=type(e).__name__) from e
-    return [CasePerson(id=ids.canonical_id(i).id, name=ids.normal_name(n)) for i, n in pairs]
+        return date.fromisoformat(str(value)[:10]) if value is not None else None
+    except ValueError as e:
+        raise BadInput("NODE_CATALOGUE_INVALID", where="as_of", why="gives no date") from e
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """One answered request: who asked, when, and each decision."""
-
-    header: Header
-    answers: tuple[Answer, ...]
-
-    def heading(self) -> tuple[str, str]:
-        """Say who asked and what for, in zh and en."""
-        h = self.header
-        purpose = Purpose(h.purpose).name if h.purpose in set(Purpose) else str(h.purpose)
-        return (
-            f"查询 {h.qid.hex()},对方 {h.audience},用途 {purpose},政策第 {h.policy_version} 版",
-            f"query {h.qid.hex()} by {h.audience} for {purpose}, policy version {h.policy_version}",
-        )
-
-    def lines(self, lang: str) -> Iterator[str]:
-        """Say what was decided on each question, and why where it was refused."""
-        for number, answer in enumerate(self.answers, 1):
-            text = f"{number:>4}  {outcome_text(answer)}"
-            if answer.outcome is Outcome.REFUSED:
-                error = HeduiError(answer.refusal.name)
-                text += f"  {error.title(lang)} {error.help(lang)}"
-            yield text
-
-    def as_json(self) -> dict[str, object]:
-        """Give the same for programs."""
-        return {
-            "qid": self.header.qid.hex(),
-            "caller": self.header.audience,
-            "answers": [outcome_text(answer) for answer in self.answers],
-        }
-
-
-def explain(folder: Path, query: str) -> Explained:
-    """Read one stored answer; ``query`` is a hex query id or ``last``.
-
-    Raises:
-        BadInput: QUERY_UNKNOWN.
-    """
-    with _state(folder) as state:
-        if query == "last":
-            row = state.execute(
-                "SELECT payload, items FROM answered ORDER BY at DESC LIMIT 1"
-            ).fetchone()
-        else:
-            wanted = bytes.fromhex(query) if _is_hex(query) else b""
-            row = state.execute(
-                "SELECT payload, items FROM answered WHERE qid = ?", (wanted,)
-            ).fetchone()
-    if row is None:
-        raise BadInput("QUERY_UNKNOWN", query=query)
-    items = [row[1][i + 16 : i + _STRIDE] for i in range(0, len(row[1]), _STRIDE)]
-    answers = tuple(codec.decode_answer(item) for item in items)
-    return Explained(header=codec.decode_header(row[0]), answers=answers)
-
-
-def status(folder: Path) -> dict[str, object]:
-    """Count what a node has enrolled, answered and refused."""
-    settings = parties.read_settings(folder)
-    data = folder / str(settings.get("data", "data"))
-    with _state(folder) as state:
-
-        def count(sql: str) -> int:
-            return int(state.execute(sql).fetchone()[0])
-
-        refused = dict(state.execute("SELECT code, sum(n) FROM refused GROUP BY code"))
-        return {
-            "party": settings["party"],
-            "paused": (data / nodes.PAUSED).exists(),
-            "enrolled": count("SELECT count(*) FROM person"),
-            "requests answered": count("SELECT count(*) FROM answered"),
-            "log entries": count("SELECT count(*) FROM log"),
-            "known tokens": count("SELECT count(*) FROM consent"),
-            "frozen cells": count("SELECT count(*) FROM cell"),
-            "transport refusals": refused,
-        }
-
-
-class _state:
-    """The node's database, read-only."""
-
-    def __init__(self, folder: Path) -> None:
-        settings = parties.read_settings(folder)
-        self._path = folder / str(settings.get("data", "data")) / FILE
-
-    def __enter__(self) -> sqlite3.Connection:
-        if not self._path.exists():
-            raise BadInput("NODE_NEVER_RAN")
-        self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-
-def _household(persons: list[CasePerson], members: int) -> Mapping[str, Any]:
-    return {"members": members, "declared": [p.id.encode() for p in persons]}
-
-
-def _is(value: object, person: str) -> bool:
+def _usable(row: tuple[object, ...]) -> str:
     try:
-        return ids.canonical_id(str(value)).id == person
+        return ids.canonical_id(str(row[0])).id if row[2] is not None else ""
     except BadInput:
-        return False
+        return ""
 
 
-def _is_hex(text: str) -> bool:
-    return bool(text) and len(text) % 2 == 0 and all(c in "0123456789abcdef" for c in text)
+def _name(value: object) -> bytes:
+    try:
+        return ids.normal_name(str(value)).encode() if value else b""
+    except BadInput:
+        return b""
 
 
 def _no_consent() -> Consent:

@@ -19,6 +19,7 @@ from department_node.records import RecordSource, SqliteRecords
 from department_node.status_keeper import FIRST, REFRESH, StatusKeeper
 from department_node.store import Ledger, Store
 from federation import catalogue as predicates
+from federation import manifest, root
 from federation import party as parties
 from federation.clock import Clock, SystemClock, business_date, epoch_of
 from federation.errors import BadInput, PeerFault, Unavailable
@@ -202,6 +203,28 @@ def pin_versions(party: Party, store: Store) -> None:
     if policy < seen[family]:
         raise PeerFault("POLICY_ROLLED_BACK", version=policy, seen=seen[family])
     store.set_meta(**{"manifest": manifest, family: policy})
+
+
+def data_folder(folder: Path) -> Path:
+    """Find the data folder of a node's installation, without opening its keys.
+
+    Raises:
+        BadInput: FILE_MISSING, SETTINGS_INVALID, or PARTY_ROLE when the folder is another role's.
+        PeerFault: the manifest is not signed by the pinned root.
+    """
+    if not (folder / "party.toml").is_file():
+        raise BadInput("FILE_MISSING", file="party.toml", folder=folder.name)
+    settings = parties.read_settings(folder)
+    name = settings["party"]
+    try:
+        pinned = root.read((folder / "root.json").read_bytes())
+        listed = manifest.read((folder / "manifest.json").read_bytes(), pinned, now=0)
+    except OSError as e:
+        raise BadInput("FILE_MISSING", file="manifest.json", folder=folder.name) from e
+    entry = listed.parties.get(name)
+    if entry is None or entry.role is not PartyRole.NODE:
+        raise BadInput("PARTY_ROLE", party=name, role=PartyRole.NODE.value)
+    return folder / str(settings.get("data", "data"))
 
 
 def read_settings(party: Party) -> Settings:

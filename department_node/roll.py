@@ -49,11 +49,6 @@ class Roll:
     def __exit__(self, *_: object) -> None:
         self._met.close()
 
-    def size(self) -> int:
-        """Count the rows, usable or not."""
-        ((count,),) = self._records.rows(f"SELECT count(*) FROM ({self._sql})")  # noqa: S608
-        return int(str(count))
-
     def entries(self) -> Iterator[Entry]:
         """Read the usable rows, each id and each record key once: the first row counts."""
         self.rejected.clear()
@@ -92,3 +87,9 @@ class Roll:
 
     def _hash(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode(), digest_size=HALF, key=self._secret).digest()
+
+
+def count(records: RecordSource, sql: str) -> int:
+    """Count the rows of a roll, usable or not."""
+    ((rows,),) = records.rows(f"SELECT count(*) FROM ({sql})")  # noqa: S608
+    return int(str(rows))

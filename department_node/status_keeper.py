@@ -40,14 +40,16 @@ class StatusKeeper:
 
     def __init__(self, party: Party, fetch: Callable[[str], bytes], now: Callable[[], int]) -> None:
         self._path = party.data / FILE
-        self._department = party.id
-        self._registrar = party.manifest.registrar
+        self._party = party
         self._fetch = fetch
         self._now = now
         self._stop = Event()
         self._thread: Thread | None = None
         self.current: StatusList | None = None
-        self._read_file()
+        try:
+            self._accept(read_file(party))
+        except PeerFault as error:  # one that cannot be believed is as good as none
+            log.warning("the last status list is not used: %s", error)
 
     def refresh(self) -> None:
         """Fetch the list once.
@@ -56,7 +58,7 @@ class StatusKeeper:
             PeerFault, Unavailable: the registrar's list is wrong, it cannot be reached, or the list
                 cannot be written down (LOG_UNAVAILABLE; it is used all the same).
         """
-        jwt = self._fetch(self._department)
+        jwt = self._fetch(self._party.id)
         before = self.current
         self._take(jwt)
         if self.current is not before:
@@ -88,18 +90,12 @@ class StatusKeeper:
         if self._thread:
             self._thread.join()
 
-    def _read_file(self) -> None:
-        """Begin with the last list; one that cannot be read or believed is fetched anew."""
-        try:
-            self._take(self._path.read_bytes())
-        except FileNotFoundError:
-            return
-        except (OSError, HeduiError) as error:
-            log.warning("the last status list is not used: %s", error)
-
     def _take(self, jwt: bytes) -> None:
-        uri = status.uri_of(self._registrar.id, self._department)
-        fresh = status.read(jwt, uri=uri, issuers=self._registrar.keys)
+        self._accept(_believed(self._party, jwt))
+
+    def _accept(self, fresh: StatusList | None) -> None:
+        if fresh is None:
+            return
         if fresh.issued > self._now() + limits.SKEW:
             raise PeerFault("STATUS_LIST_INVALID", why="from the future")
         if self.current is None or fresh.issued >= self.current.issued:
@@ -119,3 +115,21 @@ class StatusKeeper:
                 tick()
             except HeduiError as error:
                 log.warning("refusals not counted: %s", error.code)
+
+
+def read_file(party: Party) -> StatusList | None:
+    """Read the last list that this node has written down; None where there is none.
+
+    Raises:
+        PeerFault: STATUS_LIST_INVALID when it is torn or not the registrar's.
+    """
+    try:
+        jwt = (party.data / FILE).read_bytes()
+    except OSError:
+        return None
+    return _believed(party, jwt)
+
+
+def _believed(party: Party, jwt: bytes) -> StatusList:
+    registrar = party.manifest.registrar
+    return status.read(jwt, uri=status.uri_of(registrar.id, party.id), issuers=registrar.keys)

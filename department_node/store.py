@@ -31,6 +31,21 @@ _END_BATCH: Final = (
     "UPDATE enrolment SET done = ?, ids = x'', names = x'' WHERE epoch = ? AND batch_no = ?"
 )
 
+Names = tuple[str, str]
+"""The two counters that a question spends: its grant's, and its token's of the month."""
+
+# One statement each: at every step of a statement all threads fight for the interpreter lock.
+_SPENT: Final = """
+SELECT
+  coalesce((SELECT used FROM uses WHERE jti = ?1 AND name = ?2), 0),
+  coalesce((SELECT used FROM uses WHERE jti = ?1 AND name = ?3), 0),
+  (SELECT count(*) FROM cell WHERE subject = ?4 AND year = ?5),
+  (SELECT answer FROM cell WHERE subject = ?4 AND year = ?5 AND question = ?6)
+"""
+_SPEND: Final = """
+INSERT INTO uses VALUES (?1, ?2, 1), (?1, ?3, 1) ON CONFLICT DO UPDATE SET used = used + 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
@@ -40,6 +55,24 @@ class StoredAnswer:
     request: bytes
     payload: bytes
     items: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Where an answer is frozen: the record (or pseudonym), the year and the question."""
+
+    subject: bytes
+    year: int
+    question: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What was spent before: uses, cells of the record in the year; the cell's frozen answer."""
+
+    usage: Usage
+    cells: int
+    frozen: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,14 +273,11 @@ class Ledger:
         ).fetchone()
         return StoredAnswer(*row) if row else None
 
-    def usage(self, jti: bytes, grant: str, month: str) -> Usage:
-        """Read what was spent of a grant and of its token in this month."""
-        used = dict(
-            self._c.execute(
-                "SELECT name, used FROM uses WHERE jti = ? AND name IN (?, ?)", (jti, grant, month)
-            )
-        )
-        return Usage(grant_uses=used.get(grant, 0), month_uses=used.get(month, 0))
+    def spent(self, jti: bytes, names: Names, cell: Cell) -> Spent:
+        """Read all that decides about one question, in one statement."""
+        row = self._c.execute(_SPENT, (jti, *names, cell.subject, cell.year, cell.question))
+        grant, month, cells, frozen = row.fetchone()
+        return Spent(usage=Usage(grant_uses=grant, month_uses=month), cells=cells, frozen=frozen)
 
     def cells(self, subject: bytes, year: int) -> int:
         """Count the cells that were opened of a record in a year."""
@@ -256,24 +286,14 @@ class Ledger:
         )
         return int(counted.fetchone()[0])
 
-    def spend(self, jti: bytes, grant: str, month: str) -> None:
+    def spend(self, jti: bytes, names: Names) -> None:
         """Count one more use of a grant and of its token in this month."""
-        self._c.executemany(
-            "INSERT INTO uses VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET used = used + 1",
-            [(jti, grant), (jti, month)],
-        )
+        self._c.execute(_SPEND, (jti, *names))
 
-    def cell(self, subject: bytes, year: int, question: bytes) -> bytes | None:
-        """Find a frozen answer."""
-        row = self._c.execute(
-            "SELECT answer FROM cell WHERE subject = ? AND year = ? AND question = ?",
-            (subject, year, question),
-        ).fetchone()
-        return row[0] if row else None
-
-    def freeze(self, subject: bytes, year: int, question: bytes, answer: bytes) -> None:
+    def freeze(self, cell: Cell, answer: bytes) -> None:
         """Freeze an answer for its period."""
-        self._c.execute("INSERT INTO cell VALUES (?, ?, ?, ?)", (subject, year, question, answer))
+        row = cell.subject, cell.year, cell.question, answer
+        self._c.execute("INSERT INTO cell VALUES (?, ?, ?, ?)", row)
 
     def presentation(self, jti: bytes) -> bytes | None:
         """Find a token that was presented before, as this transaction sees it."""

@@ -1,6 +1,6 @@
 """Group commit: one thread, one transaction for all that arrived meanwhile, one fsync.
 
-Knows SQLite transactions and futures. Does not know what a job writes. A job reads, decides and
+Knows SQLite transactions and threads that wait. Does not know what a job writes. A job reads, decides and
 writes inside the shared transaction; when the commit fails, every job of the group fails. A job
 that fails by itself (a bug) is undone alone: the others run again, so a job must bear a second run.
 """
@@ -8,18 +8,33 @@ that fails by itself (a bug) is undone alone: the others run again, so a job mus
 import queue
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
-from threading import Thread
+from dataclasses import dataclass, field
+from threading import Lock, Thread
 from typing import Any, Final, TypeVar
 
 from federation.errors import HeduiError, Unavailable
 
 T = TypeVar("T")
-_Job = tuple[Callable[..., Any], Future[Any]]
 
 GROUP: Final = 256
 """Most jobs in one transaction."""
+
+
+def _held() -> Lock:
+    lock = Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(slots=True)
+class _Job:
+    """One caller's work, and the lock that it waits on: a Future does more than this needs."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    done: Lock = field(default_factory=_held)
+    result: Any = None
+    error: BaseException | None = None
 
 
 class Writer:
@@ -41,11 +56,15 @@ class Writer:
             HeduiError: what the job raised.
             Unavailable: LOG_UNAVAILABLE when the group could not be made durable.
         """
-        future: Future[T] = Future()
-        self._queue.put((job, future))
+        entry = _Job(job)
+        self._queue.put(entry)
         if self._closed:
             self._refuse_late()
-        return future.result()
+        entry.done.acquire()
+        if entry.error is not None:
+            raise entry.error
+        result: T = entry.result
+        return result
 
     def close(self) -> None:
         """Finish the queue and stop the thread; who comes later is refused."""
@@ -71,29 +90,26 @@ class Writer:
             with suppress(queue.Empty):
                 entry = self._queue.get_nowait()
                 if entry is not None:
-                    entry[1].set_exception(Unavailable("LOG_UNAVAILABLE", why="closed"))
+                    entry.error = Unavailable("LOG_UNAVAILABLE", why="closed")
+                    entry.done.release()
 
     def _commit(self, jobs: list[_Job]) -> None:
-        results: list[tuple[Future[Any], Any]] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for job, future in jobs:
+            for job in jobs:
                 before = self._connection.total_changes
                 try:
-                    results.append((future, job(self._connection)))
+                    job.result = job.work(self._connection)
                 except HeduiError as refusal:
                     if self._connection.total_changes != before:
                         raise RuntimeError("refused after it had written") from refusal
-                    results.append((future, refusal))
+                    job.error = refusal
             self._connection.execute("COMMIT")
         except BaseException as e:  # noqa: BLE001 - every waiting caller must hear of it
             self._give_up(jobs, e)
             return
-        for future, result in results:
-            if isinstance(result, HeduiError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        for job in jobs:
+            job.done.release()
 
     def _give_up(self, jobs: list[_Job], cause: BaseException) -> None:
         """Undo a group; a fault of one job alone is not to fail the others, so each runs again."""
@@ -101,11 +117,12 @@ class Writer:
             self._connection.rollback()
         if len(jobs) > 1 and not isinstance(cause, sqlite3.OperationalError):
             for job in jobs:
+                job.error = None
                 self._commit([job])
             return
-        for _, future in jobs:
-            failure = cause
+        for job in jobs:
+            job.error = cause
             if isinstance(cause, sqlite3.Error):
-                failure = Unavailable("LOG_UNAVAILABLE", why=type(cause).__name__)
-                failure.__cause__ = cause
-            future.set_exception(failure)
+                job.error = Unavailable("LOG_UNAVAILABLE", why=type(cause).__name__)
+                job.error.__cause__ = cause
+            job.done.release()

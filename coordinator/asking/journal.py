@@ -106,7 +106,8 @@ _REFUSED_FOR_NOW = (
     .correlate(ask)
     .exists()
 )
-_UNANSWERED = _OPEN.where(ask.c.answered_by.is_(None) | _REFUSED_FOR_NOW)
+_ON_ITS_WAY = question_batch.c.batch_id.is_not(None)  # asked again, and not yet answered again
+_UNANSWERED = _OPEN.where(ask.c.answered_by.is_(None) | _REFUSED_FOR_NOW | _ON_ITS_WAY)
 _WANTED = (
     select(
         ask.c.ask_id,
@@ -185,7 +186,7 @@ class Journal:
         self._database = database
 
     def open_questions(self, case_ids: Sequence[str], *, again: bool = False) -> list[Open]:
-        """List the questions of ready cases that have no answer; ``again``: all of them."""
+        """List the questions of ready cases that wait for an answer; ``again``: all of them."""
         statement = _OPEN if again else _UNANSWERED
         found: dict[int, Open] = {}
         with self._database.reading() as connection:

@@ -121,8 +121,8 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise PeerFault("MALFORMED", message="SignedBatch")
 
 
-def encode_header(header: Header) -> bytes:
-    """Write a header: the bytes that are signed."""
+def encode_header(header: Header, *, n: int | None = None, root: bytes = b"") -> bytes:
+    """Write a header: the bytes that are signed; ``n`` and ``root`` in place of its own if given."""
     return envelope_pb2.Header(
         method=header.method,
         schema=header.schema,
@@ -133,8 +133,8 @@ def encode_header(header: Header) -> bytes:
         expires=header.expires,
         purpose=envelope_pb2.Purpose.ValueType(header.purpose),
         policy_version=header.policy_version,
-        n=header.n,
-        root=header.root,
+        n=header.n if n is None else n,
+        root=root or header.root,
         request_hash=header.request_hash,
         status_list_digest=header.status_list_digest,
     ).SerializeToString(deterministic=True)
@@ -195,8 +195,8 @@ def decode_question(data: bytes) -> Question:
     )
 
 
-def encode_answer(answer: Answer) -> bytes:
-    """Write one answer, padded to the one size that every answer has."""
+def encode_answer(answer: Answer, use_no: int = 0) -> bytes:
+    """Write one answer of the one size that every answer has; ``use_no`` in place of its own."""
     message = node_pb2.Answer(
         outcome=node_pb2.Outcome.ValueType(answer.outcome),
         value=answer.value,
@@ -207,7 +207,7 @@ def encode_answer(answer: Answer) -> bytes:
         period_from=answer.period_from,
         period_to=answer.period_to,
         policy_version=answer.policy_version,
-        use_no=answer.use_no,
+        use_no=use_no or answer.use_no,
     )
     message.pad = bytes(limits.ANSWER_ITEM_BYTES - message.ByteSize() - 2)
     return message.SerializeToString(deterministic=True)

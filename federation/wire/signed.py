@@ -6,7 +6,7 @@ Knows DSSE, the header and the tree of items (protocol note §4). Does not know 
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from crypto import envelope, merkle
@@ -51,8 +51,8 @@ def prepare(header: Header, items: Sequence[bytes], random: Random = os.urandom)
         SaltedItem(salts[i * size : (i + 1) * size], item) for i, item in enumerate(items)
     )
     leaves = tuple(envelope.item_leaf(s.salt, s.item) for s in salted)
-    full = replace(header, n=len(items), root=merkle.root(leaves))
-    return Unsigned(codec.encode_header(full), salted, leaves)
+    payload = codec.encode_header(header, n=len(items), root=merkle.root(leaves))
+    return Unsigned(payload, salted, leaves)
 
 
 def sign(unsigned: Unsigned, key: SigningKey, presentations: tuple[bytes, ...] = ()) -> SignedBatch:

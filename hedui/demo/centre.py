@@ -68,6 +68,10 @@ class Centre:
             time.sleep(_PAUSE)
         raise Unavailable("DEMO_PROCESS", process="coordinator", log=" ".join(words))
 
+    def attempt(self, *words: str) -> None:
+        """Run a command once, however it ends."""
+        self._once(list(words), quiet=self._quiet)
+
     def kill(self) -> bool:
         """Kill the running command, if there is one."""
         with self._lock:

@@ -128,7 +128,9 @@ def _work(
             at.say(f"✓ 案件 {number + len(some)}", f"✓ cases {number + len(some)}")
         rounds = 0
         while drill.unfinished:
-            centre.do("run", "--all", *(["--again"] if rounds < _AGAIN else []))
+            if rounds < _AGAIN:
+                centre.attempt("run", "--all", "--again")
+            centre.do("run", "--all")
             rounds += 1
     finally:
         drill.stop()

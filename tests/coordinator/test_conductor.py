@@ -414,6 +414,24 @@ def test_a_kill_while_an_answer_is_on_its_way_gets_the_same_answer(town: Town, n
     assert town.outcomes(case) == ALONE
 
 
+def test_what_is_asked_again_and_on_its_way_is_fetched_by_any_next_run(town: Town) -> None:
+    (case,) = town.ready()
+    tax = town.departments["tax"]
+    with town.desk() as desk:
+        desk.run([case])
+    tax.after = [Killed()]
+    with town.desk() as desk, pytest.raises(Killed):
+        desk.run([case], again=True)
+    with town.desk() as desk:
+        desk.run([case])
+    assert [state for department, state, *_ in states(town) if department == "tax"] == [
+        "ANSWERED",
+        "ANSWERED",
+    ]
+    assert len(set(tax.qids())) == len(tax.answers) == 2
+    assert town.outcomes(case) == ALONE
+
+
 def test_work_is_sorted_by_department_with_what_is_on_its_way_first() -> None:
     questions = [
         Open(1, "c1", "tax", None),

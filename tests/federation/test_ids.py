@@ -301,3 +301,9 @@ def test_days_before_and_after_the_leap_day_exist() -> None:
         born = date(2000, 2, 29) + timedelta(days=offset)
         first17 = f"790301{born:%Y%m%d}001"
         assert birth_date(canonical_id(first17 + check_digit(first17)).id) == born
+
+
+def test_a_small_x_becomes_a_capital() -> None:
+    accepted = canonical_id("79030119700312011x")
+    assert accepted.id == "79030119700312011X"
+    assert accepted.notices == (Notice.LOWER_X,)

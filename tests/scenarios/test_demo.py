@@ -30,6 +30,7 @@ REFUSED: Final = {
 """What signed answers must have refused; two more attacks end as transport refusals, one in TLS."""
 NINGBO: Final = {1, 3, 4, 7, 9, 11, 12, 15, 19, 24, 27, 28}
 """Categories of the Ningbo article in which nothing is found about household B (land is news)."""
+APPLICANTS: Final = "SELECT case_id, id_number, name FROM person WHERE role = 'APPLICANT'"
 FOUND: Final = {
     "A": {(1, "P22"), (1, "P24"), (1, "P46"), (1, "P47")},
     "B": set(),
@@ -184,6 +185,16 @@ def test_a_report_names_nobody_and_hides_nothing(demo: Played, label: str) -> No
     assert reported == planned
     for row in shown["left"]:
         assert (row["ids"], row["names"], row["raw_records"]) == (0, 0, 0)
+
+
+def test_the_namesakes_are_two_people(demo: Played) -> None:
+    """What is found about one of them (FOUND: M1) is not found about the other (M2)."""
+    cases = {label: case for case, label in demo.labels.items()}
+    people = {case: (number, name) for case, number, name in demo.books(APPLICANTS)}
+    (first, name), (second, same) = people[cases["M1"]], people[cases["M2"]]
+    assert name == same
+    assert first[:14] == second[:14]
+    assert first != second
 
 
 def test_sums_and_absent_departments_are_said_to_be_missing(demo: Played) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.scenarios import evidence
 from tests.scenarios.played import CENTRE, REGISTRAR, Played, play
 
+pytestmark = pytest.mark.timeout(900)  # a busy machine takes its time to start processes again
+
 KILLS: Final = 20
 SEED: Final = 7
 

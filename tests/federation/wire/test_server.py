@@ -20,6 +20,7 @@ from federation.manifest import Manifest, PartyEntry, PartyRole
 from federation.wire import server
 from federation.wire.channel import OPTIONS, Peers, TlsIdentity, tls_name
 from federation.wire.server import Callers, Handler, Server, Service
+from federation.wire.status import from_call
 from federation.wire.tap import Tap
 
 NOW = SystemClock().now()
@@ -361,6 +362,17 @@ def test_an_absent_peer_is_unreachable(house: House) -> None:
     house.running.stop(0)
     with pytest.raises(Unavailable, match="PEER_UNREACHABLE"):
         house.call(b"")
+
+
+def test_a_call_that_ends_without_a_message_is_refused(house: House, echo: Echo) -> None:
+    mine = IDENTITIES["coordinator"]
+    credentials = grpc.ssl_channel_credentials(CA.certificate, mine.key, mine.certificate)
+    with _raw(house, credentials) as channel:
+        call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(f"/{METHOD}")
+        with pytest.raises(grpc.RpcError) as caught:
+            call(iter(()), timeout=PATIENCE)
+    assert from_call(caught.value, "bank_a").code == "MALFORMED"
+    assert echo.callers == []
 
 
 # ---- the server itself

@@ -1,0 +1,131 @@
+"""A node's database, read beside whatever runs: never written, never locked.
+
+Knows the tables. Does not know what any of it means to a person.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from crypto import envelope
+from department_node.store import FILE, typed_errors
+from federation import limits
+from federation.errors import BadInput, PeerFault
+from federation.exchange import Answer, Header, Question
+from federation.wire import codec
+
+_STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
+_COUNTED: Final = ("answered", "log", "consent", "cell")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """One answered request; ``questions`` has None where an item could not be read."""
+
+    at: int
+    header: Header
+    questions: tuple[Question | None, ...]
+    answers: tuple[Answer, ...]
+
+
+class Beside:
+    """What a node has enrolled, answered and counted."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._c = connection
+
+    def meta(self, name: str) -> int:
+        """Read a number the node has written down about itself; 0 where there is none."""
+        row = self._c.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def enrolled(self, epoch: int) -> int:
+        """Count the people of an epoch whom the roll had at the last enrolment."""
+        sql = "SELECT count(*) FROM person WHERE epoch = ? AND present = 1"
+        return int(self._c.execute(sql, (epoch,)).fetchone()[0])
+
+    def is_enrolled(self, epoch: int, key: str) -> bool:
+        """Tell whether a record key is enrolled."""
+        sql = "SELECT 1 FROM person WHERE epoch = ? AND key = ? AND present = 1"
+        return self._c.execute(sql, (epoch, key)).fetchone() is not None
+
+    def pending(self, epoch: int) -> int:
+        """Count the batches of an enrolment that was broken off."""
+        sql = "SELECT count(*) FROM enrolment WHERE epoch = ? AND done = 0"
+        return int(self._c.execute(sql, (epoch,)).fetchone()[0])
+
+    def counts(self) -> dict[str, int]:
+        """Count answered requests, log entries, known tokens and frozen cells."""
+        return {
+            table: int(self._c.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+            for table in _COUNTED
+        }
+
+    def refused(self) -> dict[str, int]:
+        """Count the transport refusals by code."""
+        sql = "SELECT code, sum(n) FROM refused GROUP BY code ORDER BY code"
+        return {code: int(n) for code, n in self._c.execute(sql)}
+
+    def changed_entry(self) -> int:
+        """Give the number of the first log entry that does not fit its leaf; 0 if all fit."""
+        rows = self._c.execute("SELECT seq, leaf, salt, record FROM log ORDER BY seq")
+        for expected, (seq, leaf, salt, record) in enumerate(rows, start=1):
+            if seq != expected or envelope.item_leaf(salt, record) != leaf:
+                return expected
+        return 0
+
+    def latest(self) -> bytes | None:
+        """Give the query id of the newest log entry."""
+        row = self._c.execute("SELECT record FROM log ORDER BY seq DESC LIMIT 1").fetchone()
+        return codec.decode_header(codec.decode_entry(row[0]).answer).qid if row else None
+
+    def decided(self, qid: bytes) -> Decided | None:
+        """Read one answered request."""
+        sql = "SELECT at, payload, items, questions FROM answered WHERE qid = ?"
+        row = self._c.execute(sql, (qid,)).fetchone()
+        if row is None:
+            return None
+        at, payload, items, questions = row
+        answers = (
+            codec.decode_answer(items[i + limits.SALT_BYTES : i + _STRIDE])
+            for i in range(0, len(items), _STRIDE)
+        )
+        return Decided(
+            at=at,
+            header=codec.decode_header(payload),
+            questions=tuple(_questions(questions)),
+            answers=tuple(answers),
+        )
+
+
+@contextmanager
+def beside(data: Path) -> Iterator[Beside]:
+    """Open the database of a data folder read-only.
+
+    Raises:
+        BadInput: NODE_NEVER_RAN when there is none.
+        Unavailable: LOG_UNAVAILABLE when it cannot be read.
+    """
+    path = data / FILE
+    if not path.exists():
+        raise BadInput("NODE_NEVER_RAN")
+    with typed_errors():
+        connection = sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)
+        try:
+            yield Beside(connection)
+        finally:
+            connection.close()
+
+
+def _questions(packed: bytes) -> Iterator[Question | None]:
+    start = 0
+    while start < len(packed):
+        end = start + 2 + int.from_bytes(packed[start : start + 2], "big")
+        try:
+            yield codec.decode_question(packed[start + 2 : end])
+        except PeerFault:
+            yield None
+        start = end
