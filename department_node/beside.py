@@ -70,12 +70,16 @@ class Beside:
         return {code: int(n) for code, n in self._c.execute(sql)}
 
     def changed_entry(self) -> int:
-        """Give the number of the first log entry that does not fit its leaf; 0 if all fit."""
+        """Give the number of the first log entry that is missing or does not fit its leaf; else 0.
+
+        Each answered request has an entry, so that entries cut off at the end are missed too.
+        """
         rows = self._c.execute("SELECT seq, leaf, salt, record FROM log ORDER BY seq")
+        seq = 0
         for expected, (seq, leaf, salt, record) in enumerate(rows, start=1):
-            if seq != expected or envelope.item_leaf(salt, record) != leaf:
+            if seq != expected or not _fits(leaf, salt, record):
                 return expected
-        return 0
+        return seq + 1 if seq < self.counts()["answered"] else 0
 
     def latest(self) -> bytes | None:
         """Give the query id of the newest log entry."""
@@ -118,6 +122,12 @@ def beside(data: Path) -> Iterator[Beside]:
             yield Beside(connection)
         finally:
             connection.close()
+
+
+def _fits(leaf: object, salt: object, record: object) -> bool:
+    if not isinstance(salt, bytes) or not isinstance(record, bytes):
+        return False
+    return len(salt) == limits.SALT_BYTES and envelope.item_leaf(salt, record) == leaf
 
 
 def _questions(packed: bytes) -> Iterator[Question | None]:

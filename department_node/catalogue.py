@@ -96,7 +96,7 @@ def line_of(text: str, where: str, word: str = "") -> int:
     With a ``word`` (a column or a table), the first line of that block that has it.
     """
     lines = text.splitlines()
-    heads = [i for i, line in enumerate(lines) if re.match(r"\s*\[", line)] + [len(lines)]
+    heads = [0, *(i for i, line in enumerate(lines) if re.match(r"\s*\[", line)), len(lines)]
     name = re.escape(where)
     named = re.compile(rf"\s*(\[+\s*{name}\s*\]|(predicate\s*=\s*[\"'])?{name}[\"'\s=])")
     for start, end in pairwise(heads):
@@ -196,7 +196,7 @@ def _answers(rows: object, kind: str, predicates: Catalogue) -> dict[str, Answer
 
 
 def _answering(row: object, where: str, kind: str, predicates: Catalogue) -> Answering:
-    named = str(row.get("predicate", where)) if isinstance(row, dict) else where
+    named = str(row.get("predicate") or where) if isinstance(row, dict) else where
     sql = row.pop("sql", None) if isinstance(row, dict) else None
     fields = Fields(row, code=_INVALID, where=named)
     predicate = _predicate(fields, kind, predicates)

@@ -12,10 +12,11 @@ from federation.party import Party
 
 FILE: Final = "catalogue.toml"
 _HEAD: Final = """\
-# What {party} answers, and from which of its own tables. Lines that begin with # are off: replace
-# each ... by your tables and columns, then remove the # of the five lines from [[answer]] on. A
-# statement only reads and gives one value. Bound names: :key :from :to :today, and where the
-# question has one :since :prefix :value :size (docs/guides/department.md).
+# What {party} answers, and from which of its own tables.
+# Lines that begin with # are off: replace each ... by your tables and columns, then remove the #
+# of the five lines from [[answer]] on. A statement only reads and gives one value. Bound names:
+# :key :from :to :today, and where the question has one :since :prefix :value :size
+# (docs/guides/department.md).
 department = "{party}"
 version = 1
 
