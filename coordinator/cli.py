@@ -116,7 +116,7 @@ def run(
         began = time.monotonic()
         ran = _run(desk, ids, at, group=group, again=again)
         clerk.ran(at, ran, time.monotonic() - began)
-    if ran.silent or ran.not_ready:
+    if ran.silent or ran.failed or ran.not_ready:
         raise typer.Exit(1)
 
 

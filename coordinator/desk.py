@@ -24,11 +24,13 @@ from coordinator.store import Store
 from crypto.keys import VerifyKey
 from federation.clock import Clock, business_date
 from federation.consenting import ConsentForm, ConsentReceipt, IssuedTokens
-from federation.errors import BadInput, Refused
+from federation.errors import BadInput, HeduiError, PeerFault, Refused
 
 FORMS: Final = 500
 """Cases whose consents are settled, and durable, before the next are begun."""
 DAY: Final = 86_400
+_OF_ONE_FORM: Final = "CONSENT_FORM_INVALID"
+"""What the registrar calls one form's own fault; every other fault concerns the whole call."""
 
 
 class Registrar(Protocol):
@@ -81,12 +83,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a run brought, in questions; ``not_ready`` are cases that nobody was asked about."""
+    """What a run brought, in questions; ``not_ready`` are cases that nobody was asked about.
+
+    ``failed`` of the refused ones were in requests that were refused, or answered wrongly, as a
+    whole: they are still open.
+    """
 
     answered: int
     refused: int
     silent: int
     not_ready: tuple[Standing, ...]
+    failed: int = 0
 
 
 class Desk:
@@ -147,15 +154,16 @@ class Desk:
         """File consents with the registrar and fetch the tokens of those that are complete.
 
         Raises:
-            BadInput: CASE_UNKNOWN, or PLAN_EMPTY when there is nobody to ask.
-            Refused: what the registrar says of a form; all other cases have gone on.
+            BadInput: CASE_UNKNOWN; PLAN_EMPTY when there is nobody to ask, and as below.
+            Refused: what the registrar says of a form or consent; all other cases have gone on.
+            PeerFault: CONSENT_FORM_INVALID, likewise.
             PeerFault, Unavailable: as the call fails; call again to go on.
         """
-        refused: list[Refused] = []
+        stuck: list[HeduiError] = []
         for start in range(0, len(case_ids), FORMS):
-            refused += self._consent(self._store.cases(case_ids[start : start + FORMS]))
-        if refused:
-            raise refused[0]
+            stuck += self._consent(self._store.cases(case_ids[start : start + FORMS]))
+        if stuck:
+            raise stuck[0]
         return self.standing(case_ids)
 
     def plan(self, case_id: str) -> Plan:
@@ -185,10 +193,13 @@ class Desk:
         sums: Counter[str] = Counter()
 
         def count(event: Event) -> None:
-            sums["refused"] += event.refused
-            if event.state is State.SILENT or event.code:
+            if event.state is State.SILENT:
                 sums["silent"] += event.questions
+            elif event.code:
+                sums["refused"] += event.questions
+                sums["failed"] += event.questions
             elif event.state is not State.WAITING:
+                sums["refused"] += event.refused
                 sums["answered"] += event.questions - event.refused
             progress(event)
 
@@ -198,6 +209,7 @@ class Desk:
             refused=sums["refused"],
             silent=sums["silent"],
             not_ready=tuple(one for one in standing if one.stage is not ConsentStage.READY),
+            failed=sums["failed"],
         )
 
     def show(self, case_id: str) -> Report:
@@ -264,12 +276,13 @@ class Desk:
     def _plan(self, filed: FiledCase) -> Plan:
         return plan(filed.case, filed.plan, self.around, business_date(filed.opened))
 
-    def _consent(self, filed: Sequence[FiledCase]) -> list[Refused]:
-        ids = [one.id for one in filed]
-        before = self._store.consents(ids)
-        self._file([one for one in filed if one.id not in before])
-        asks = self._store.asks(ids)
-        known = self._store.consents(ids)
+    def _consent(self, filed: Sequence[FiledCase]) -> list[HeduiError]:
+        """Take cases as far as they go; give why some of them stay behind."""
+        before = self._store.consents([one.id for one in filed])
+        stuck = self._file([one for one in filed if one.id not in before])
+        known = self._store.consents([one.id for one in filed])
+        filed = [one for one in filed if one.id in known]
+        asks = self._store.asks([one.id for one in filed])
         open_stages = {ConsentStage.FILED, ConsentStage.BLOCKED}
         waiting = [one for one in filed if known[one.id].stage in open_stages]
         uses = self._terms.max_uses
@@ -278,52 +291,73 @@ class Desk:
         said = [
             consents.after(known[one.id], receipt, one.case, asks[one.id])
             for one, receipt in zip(waiting, receipts, strict=True)
-            if not isinstance(receipt, Refused)
+            if isinstance(receipt, ConsentReceipt)
         ]
         self._store.update_consents(said)
         known |= {one.case_id: one for one in said}
         recorded = [one for one in filed if known[one.id].stage is ConsentStage.RECORDED]
-        if recorded:
-            self._fetch(recorded, known)
-        return [receipt for receipt in receipts if isinstance(receipt, Refused)]
+        stuck += [receipt for receipt in receipts if not isinstance(receipt, ConsentReceipt)]
+        return stuck + (self._fetch(recorded, known) if recorded else [])
 
-    def _receipts(self, forms: Sequence[ConsentForm]) -> list[ConsentReceipt | Refused]:
+    def _receipts(self, forms: Sequence[ConsentForm]) -> list[ConsentReceipt | HeduiError]:
         """Have forms recorded together; where one is refused, each by itself."""
         try:
             return list(self._registrar.record(forms))
-        except Refused as refused:
+        except (Refused, PeerFault) as error:
+            if isinstance(error, PeerFault) and error.code != _OF_ONE_FORM:
+                raise
             if len(forms) == 1:
-                return [refused]
+                return [error]
         return [receipt for form in forms for receipt in self._receipts([form])]
 
-    def _file(self, fresh: Sequence[FiledCase]) -> None:
-        asks = []
-        for filed in fresh:
-            mine = self._plan(filed).asks
-            if not mine:
-                raise BadInput("PLAN_EMPTY", case=filed.id)
-            asks += [(filed.id, ask) for ask in mine]
-        if fresh:
+    def _file(self, fresh: Sequence[FiledCase]) -> list[HeduiError]:
+        """Fix references and questions of new consents; give the cases that nobody can answer."""
+        planned = {one.id: self._plan(one).asks for one in fresh}
+        asked = [case_id for case_id, asks in planned.items() if asks]
+        if asked:
             not_after = self._clock.now() + self._terms.days * DAY
             self._store.file_consents(
                 [
                     FiledConsent(
-                        case_id=one.id, reference=self._terms.random(16), not_after=not_after
+                        case_id=case_id, reference=self._terms.random(16), not_after=not_after
                     )
-                    for one in fresh
+                    for case_id in asked
                 ],
-                asks,
+                [(case_id, ask) for case_id in asked for ask in planned[case_id]],
             )
+        return [BadInput("PLAN_EMPTY", case=case_id) for case_id in planned if not planned[case_id]]
 
-    def _fetch(self, recorded: Sequence[FiledCase], known: dict[str, FiledConsent]) -> None:
-        issued = self._registrar.tokens([known[one.id].consent_no for one in recorded])
+    def _fetch(
+        self, recorded: Sequence[FiledCase], known: dict[str, FiledConsent]
+    ) -> list[HeduiError]:
+        """Keep the tokens of recorded consents; give why some cannot be had."""
+        found = self._issued([known[one.id].consent_no for one in recorded])
         asks = self._store.asks([one.id for one in recorded])
+        pairs = list(zip(recorded, found, strict=True))
+        ended = [one for one, why in pairs if _is_revoked(why)]
+        self._store.update_consents([consents.revoked(known[one.id]) for one in ended])
+        issued = [(one, mine) for one, mine in pairs if isinstance(mine, IssuedTokens)]
         tokens = [
             token
-            for filed, mine in zip(recorded, issued, strict=True)
+            for filed, mine in issued
             for token in consents.tokens_of(filed, asks[filed.id], mine, self._terms.issuers)
         ]
-        self._store.keep_tokens([consents.ready(known[one.id]) for one in recorded], tokens)
+        if issued:
+            self._store.keep_tokens([consents.ready(known[one.id]) for one, _ in issued], tokens)
+        return [why for why in found if isinstance(why, Refused) and not _is_revoked(why)]
+
+    def _issued(self, numbers: Sequence[str]) -> list[IssuedTokens | Refused]:
+        """Fetch tokens together; where one consent is refused, each by itself."""
+        try:
+            return list(self._registrar.tokens(numbers))
+        except Refused as refused:
+            if len(numbers) == 1:
+                return [refused]
+        return [issued for number in numbers for issued in self._issued([number])]
+
+
+def _is_revoked(found: IssuedTokens | Refused) -> bool:
+    return isinstance(found, Refused) and found.code == "CONSENT_REVOKED"
 
 
 def _standing(filed: FiledCase, consent: FiledConsent | None, numbers: tuple[int, int]) -> Standing:

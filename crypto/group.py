@@ -21,7 +21,6 @@ from crypto.errors import BadElement
 
 ELEMENT_SIZE = 32
 SCALAR_SIZE = 32
-UNIFORM_SIZE = 64
 ORDER = 2**252 + 27742317777372353535851937790883648493
 """Number of elements (RFC 9496 §4)."""
 

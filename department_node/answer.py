@@ -45,10 +45,14 @@ _period_of: Final = lru_cache(maxsize=8)(period_of)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the source says of itself: how fresh it is and since when the roll is enrolled."""
+    """What the source says of itself: how fresh it is and since when the roll is enrolled.
+
+    ``epochs`` are those whose roll was enrolled to the end.
+    """
 
     as_of: date | None
     enrolled_to: int
+    epochs: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +236,8 @@ class Answerer:
     def _result(
         self, admitted: Admitted, person: Person | None, period: Period, work: _Work
     ) -> Minimized:
+        if person is None:
+            gate.check_roll(admitted.consent.claims, work.facts.epochs)
         as_of = work.facts.as_of
         if as_of is None or (period.today - as_of).days > admitted.rule.max_age_days:
             return Minimized(Outcome.STALE)

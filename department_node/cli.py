@@ -76,12 +76,13 @@ def init(folder: FolderOption, lang: LangOption = None, json: JsonOption = False
         )
         done = at.pick("已写出起始目录文件", "wrote a starter catalogue:")
         kept = at.pick("已有目录文件,没有改动", "left the catalogue as it is:")
-        line = f"{done if written else kept} {file}"
+        line = f"{done if written else kept} {file.name}"
         at.say(line, line)
-        rows = [("", f"export HEDUI_FOLDER={folder}")]
+        rows = []
         for number, ((_, _, zh, en), command) in enumerate(zip(_NEXT, commands, strict=True), 1):
             rows.append((f"{number} {at.pick(zh, en)}", command))
-        text = f"{at.pick('下一步', 'next')}\n{columns(rows, indent=2)}"
+        at.say("下一步", "next")
+        text = f"  export HEDUI_FOLDER={folder}\n{columns(rows, indent=2)}"
         at.say(text, text)
 
 

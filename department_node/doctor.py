@@ -18,6 +18,7 @@ from department_node.looking import as_of_date
 from department_node.records import SqliteRecords
 from department_node.roll import count
 from department_node.status_keeper import read_file
+from department_node.store import ENROLLED
 from federation import certificates, limits, status
 from federation import party as parties
 from federation.catalogue import JOINT
@@ -226,24 +227,24 @@ def _freshness(e: Examination) -> Iterator[Finding]:
 
 def _enrolment(e: Examination) -> Iterator[Finding]:
     roll = count(e.records, e.catalogue.roll)
-    enrolled, broken, day = 0, 0, 0
+    enrolled, broken, whole, day = 0, 0, False, 0
     try:
         state = e.state()
         epoch = epoch_of(e.now)
         enrolled, broken = state.enrolled(epoch), state.pending(epoch)
-        day = state.meta("enrolled_to")
+        whole, day = state.meta(f"{ENROLLED}{epoch}") > 0, state.meta("enrolled_to")
     except BadInput:
         pass  # a node that has never run has enrolled nobody
-    stopped = ("(上次中断)", " (the last run was broken off)") if broken else ("", "")
+    stopped = ("(没有登记完)", " (not enrolled to the end)") if broken or not whole else ("", "")
     yield Finding(
         name="enrolment",
-        ok=enrolled > 0 and not broken,
+        ok=enrolled > 0 and whole and not broken,
         zh=f"登记:名册 {roll:,} 行,已登记 {enrolled:,} 人{stopped[0]}"
         + (f",至 {_date(day)}" if day else ""),
         en=f"enrolment: {enrolled:,} people of {roll:,} rows{stopped[1]}"
         + (f", up to {_date(day)}" if day else ""),
-        help_zh="请运行 hedui node enrol",
-        help_en="run hedui node enrol",
+        help_zh="请运行 hedui node enrol;登记完之前,名册上找不到的人一律拒绝",
+        help_en="run hedui node enrol; until it is done, who is not found is refused",
     )
 
 

@@ -30,7 +30,9 @@ def decided(at: Terminal, one: Decided, policy: Policy) -> None:
         at.say(basis, basis)
     for code in dict.fromkeys(a.refusal.name for a in one.answers if a.refusal):
         error = HeduiError(code)
-        text = columns([(code, at.pick(error.help("zh"), error.help("en")))])
+        text = columns(
+            [(code, f"{error.title(at.lang)}{at.pick('。', '. ')}{error.help(at.lang)}")]
+        )
         at.say(text, text)
 
 

@@ -14,7 +14,7 @@ from department_node.catalogue import Answering
 from federation import consent, exchange, limits, status
 from federation.catalogue import Form, ParameterKind
 from federation.clock import epoch_end, epoch_of
-from federation.consent import Consent, Grant
+from federation.consent import Claims, Consent, Grant
 from federation.errors import Refused
 from federation.exchange import Header, Question
 from federation.policy import Parameter, Policy, Rule
@@ -22,6 +22,7 @@ from federation.status import Status, StatusList
 
 BASES: Final = frozenset({"CONSENT"})
 ROLES: Final = frozenset({"APPLICANT", "MEMBER", "SUPPORTER"})
+_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +125,27 @@ def check_budget(cells: int) -> None:
         raise Refused("BUDGET_EXHAUSTED")
 
 
+def check_roll(claims: Claims, enrolled: frozenset[int]) -> None:
+    """Refuse to call somebody absent whom a roll not wholly enrolled might have.
+
+    ``enrolled`` are the epochs whose roll was enrolled to the end.
+
+    Raises:
+        Refused: SOURCE_UNAVAILABLE.
+    """
+    if enrolled.isdisjoint(epochs(claims)):
+        raise Refused("SOURCE_UNAVAILABLE", why="roll not enrolled")
+
+
+def epochs(claims: Claims) -> set[int]:
+    """Give the epochs that a token's pseudonyms may be of: its day of issue is rounded in UTC."""
+    return {epoch_of(claims.issued), epoch_of(claims.issued + _DAY - 1)}
+
+
 def _check_claims(shown: Consent) -> None:
     """Refuse a token that says what this version does not know, or outlives its epoch."""
     claims = shown.claims
-    latest = epoch_end(epoch_of(claims.issued)) + limits.EPOCH_GRACE
+    latest = epoch_end(max(epochs(claims))) + limits.EPOCH_GRACE
     if claims.basis not in BASES or claims.role not in ROLES or claims.expires > latest:
         raise Refused("CONSENT_INVALID", why="basis, role or end")
 

@@ -11,6 +11,7 @@ from department_node import words
 from department_node.case_file import Case, CasePerson
 from department_node.looking import Look, Looking, Subject
 from department_node.screen import columns
+from federation.errors import HeduiError
 from federation.exchange import outcome_text
 from federation.manifest import PartyRole
 from federation.terminal import Terminal
@@ -33,6 +34,9 @@ def one(at: Terminal, own: Looking, subject: Subject, look: Look) -> None:
         where = str(look.fault.details.get("where", ""))
         reason = f"{where} {look.fault.title(at.lang)}  {look.fault.code}".strip()
         facts.append((at.pick("原因", "reason"), reason))
+    elif look.answer.refusal:
+        error = HeduiError(look.answer.refusal.name)
+        facts.append((at.pick("原因", "reason"), error.title(at.lang)))
     shown = columns(facts, indent=2)
     at.say(shown, shown)
     _standing(at, subject)
@@ -87,6 +91,10 @@ def person(
         rows.append((look.predicate.id, f"{_answer(look, at)}{fault}", question))
     text = columns(rows, indent=2)
     at.say(text, text)
+    reasons = dict.fromkeys(one.answer.refusal.name for one in looks if one.answer.refusal)
+    if reasons:
+        text = columns([(c, HeduiError(c).title(at.lang)) for c in reasons], indent=2)
+        at.say(text, text)
     _standing(at, subject)
 
 

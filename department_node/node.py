@@ -17,7 +17,7 @@ from department_node.answer import Answerer, Facts, Sources
 from department_node.catalogue import NodeCatalogue
 from department_node.records import RecordSource, SqliteRecords
 from department_node.status_keeper import FIRST, REFRESH, StatusKeeper
-from department_node.store import Ledger, Store
+from department_node.store import ENROLLED, Ledger, Store
 from federation import catalogue as predicates
 from federation import manifest, root
 from federation import party as parties
@@ -91,7 +91,11 @@ class Node:
             as_of = date.fromisoformat(str(value)[:10]) if value is not None else None
         except ValueError as e:
             raise BadInput("NODE_CATALOGUE_INVALID", where="as_of", why="gives no date") from e
-        return Facts(as_of=as_of, enrolled_to=int(str(self.store.meta("enrolled_to") or 0)))
+        return Facts(
+            as_of=as_of,
+            enrolled_to=int(str(self.store.meta("enrolled_to") or 0)),
+            epochs=self.store.enrolled_epochs(),
+        )
 
     @property
     def paused_file(self) -> Path:
@@ -131,9 +135,10 @@ class Node:
         )
 
     def finish_enrolment(self) -> None:
-        """Write down until when the roll is enrolled."""
-        today = business_date(self.clock.now())
-        self.store.set_meta(enrolled_to=int(today.strftime("%Y%m%d")))
+        """Write down until when the roll is enrolled, and for which epoch to the end."""
+        now = self.clock.now()
+        today = int(business_date(now).strftime("%Y%m%d"))
+        self.store.set_meta(**{"enrolled_to": today, f"{ENROLLED}{epoch_of(now)}": today})
         self._facts = None
 
 

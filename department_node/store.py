@@ -23,6 +23,8 @@ from federation.errors import BadInput, Unavailable
 FILE: Final = "node.sqlite"
 VERSION: Final = 1
 """Version of the tables in ``schema.sql``."""
+ENROLLED: Final = "enrolled "
+"""Begins the name of the fact that an epoch's roll was enrolled to the end."""
 DONE: Final = 1
 GIVEN_UP: Final = 2
 
@@ -187,6 +189,11 @@ class Store:
         sql = "SELECT key FROM person WHERE epoch = ? AND present = 1"
         for row in self._read.execute(sql, (epoch,)):
             yield row[0]
+
+    def enrolled_epochs(self) -> frozenset[int]:
+        """Give the epochs whose roll was enrolled to the end."""
+        rows = self._read.execute("SELECT name FROM meta WHERE name GLOB ?", (f"{ENROLLED}[0-9]*",))
+        return frozenset(int(name.removeprefix(ENROLLED)) for (name,) in rows)
 
     def mark_present(self, keys: list[str], present: bool) -> None:
         """Mark people as gone from the roll, or as back; their pseudonyms stay."""

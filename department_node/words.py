@@ -9,7 +9,6 @@ from functools import cache
 from importlib import resources
 
 from federation.catalogue import Form, ParameterKind, Predicate, Register, Unit
-from federation.errors import HeduiError
 from federation.exchange import Answer, Outcome, Purpose
 from federation.policy import Parameter
 
@@ -53,8 +52,7 @@ def outcome(answer: Answer, predicate: Predicate, parameter: Parameter | None, l
         case Outcome.ENUM:
             return _value(predicate, answer.value, lang)
         case Outcome.REFUSED:
-            error = HeduiError(answer.refusal.name)
-            return f"{say('answer', 'refused', lang)} {error.code} {error.title(lang)}"
+            return f"{say('answer', 'refused', lang)} {answer.refusal.name}"
         case _:
             return say("answer", _BARE[answer.outcome], lang)
 

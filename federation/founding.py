@@ -203,21 +203,3 @@ def _new_passphrase(folder: Path) -> bytes:
     secret = b64(os.urandom(24)).encode()
     keyfile.write_private(folder / "passphrase", secret + b"\n")
     return secret
-
-
-def with_policy(folder: Path, text: bytes, party_ids: Sequence[str]) -> None:
-    """Sign a new policy with the root keys of ``folder`` and hand it to the parties.
-
-    Raises:
-        BadInput: POLICY_INVALID or a key file's error.
-    """
-    policy.parse(text, catalogue.load())
-    secret = keyfile.read_private(folder / "root" / "passphrase").strip()
-    pinned = root.read((folder / party_ids[0] / "root.json").read_bytes())
-    seeds = [
-        keyfile.load(folder / "root" / f"root-{n}.key", secret, purpose=ROOT_KEY)
-        for n in range(1, pinned.threshold + 1)
-    ]
-    signed = root.sign(text, policy.PAYLOAD_TYPE, [SigningKey.from_seed(s) for s in seeds])
-    for party in party_ids:
-        (folder / party / "policy.json").write_bytes(signed)

@@ -100,11 +100,6 @@ def is_demonstration(person: PersonId) -> bool:
     return person.startswith(DEMONSTRATION_PROVINCE)
 
 
-def mask(person: PersonId) -> str:
-    """Show the area code of a canonical number and nothing else."""
-    return person[:6] + "*" * 12
-
-
 def normal_name(text: str) -> str:
     """Bring a name into the form whose pseudonym is compared: NFKC, no spaces, one middle dot.
 

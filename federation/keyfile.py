@@ -13,7 +13,7 @@ from federation.errors import BadInput
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, replacing it whole."""
+    """Write a file that only its owner can read, replacing it whole and durably."""
     temporary = path.with_name(path.name + ".new")
     temporary.unlink(missing_ok=True)  # a leftover would keep its own mode
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -22,6 +22,11 @@ def write_private(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # else a power cut may bring the old file back
+    finally:
+        os.close(folder)
 
 
 def save(path: Path, secret: bytes, passphrase: bytes, *, purpose: str, cost: SealCost) -> None:

@@ -1,6 +1,6 @@
-"""Every bound on what comes from outside, each with its unit; no limit stands anywhere else.
+"""The protocol's own ceilings on what comes from outside, each with its unit.
 
-Does not know what a deployment would like: these are the protocol's own ceilings.
+Does not know what a deployment would like, nor the narrower bounds of single programs.
 """
 
 from typing import Final
@@ -45,8 +45,6 @@ MANIFEST_BYTES: Final = 2 * 1024 * 1024
 """Largest manifest or policy document, bytes."""
 KEY_FILE_BYTES: Final = 64 * 1024
 """Largest sealed key file, bytes."""
-CONSENT_FORMS: Final = 1_000
-"""Most consent forms recorded by one call."""
 CONSENT_END: Final = 1 << 37
 """Latest end of a consent, UTC seconds (in the year 6325): every calendar can still reckon it."""
 HOUSEHOLD_PERSONS: Final = 30

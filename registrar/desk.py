@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from federation import catalogue, limits
+from federation import consent as sd_jwt
 from federation.clock import Clock, business_date
 from federation.consenting import ConsentForm, ConsentReceipt, IssuedTokens
 from federation.enrolment import BlindBatch, BlindEvaluation
@@ -176,6 +177,9 @@ class Desk:
         if not issued:
             tx.add_tokens(number, list(tokens.issue(consent, terms, ports)), terms.now)
             issued = tx.tokens(number)
+        # The tokens of a consent are made at one moment and end together: one speaks for all.
+        if sd_jwt.read(issued[0].token, self._party.entry.keys).claims.expires <= terms.now:
+            raise Refused("CONSENT_EXPIRED", consent=number)
         return IssuedTokens(consent_no=number, tokens=issued)
 
     def _terms(self, call: Call, now: int) -> Terms:

@@ -1,7 +1,8 @@
 """Ask all departments at once, each in its own lanes, so that a slow one holds up nobody else.
 
 Every step is in the journal before the next: a request before it is sent, an answer before it is
-told. After a crash ``run`` goes on where it was: what is still open goes out again, byte for byte.
+told. After a crash ``run`` goes on where it was: what is still open goes out again, byte for byte,
+even when it has expired, for a department that answered it before repeats its answer.
 Knows retries and expiry. Does not know what questions or answers mean.
 """
 
@@ -254,7 +255,7 @@ class Lane:
         for attempt in range(1 if self._absent else self._patience.tries):
             if attempt and not self._pause(attempt, began):
                 break
-            if self._ports.clock.now() > batch.expires:
+            if not (batch.sent or attempt) and self._late(batch):
                 self._ports.journal.end(batch.id, BatchState.REPLACED, "EXPIRED")
                 return batch.asks
             self._ports.journal.sending(batch.id)
@@ -270,6 +271,8 @@ class Lane:
                 return ()
             self._absent = False
             return self._take(batch, raw, began)
+        if self._control.stop.is_set():
+            return ()  # the pause was cut short: that says nothing of the department
         self._absent = True
         self._tell(State.SILENT, batch.cases, batch.items, began, code)
         return ()
@@ -281,6 +284,9 @@ class Lane:
             self._ports.journal.end(batch.id, BatchState.FAILED, e.code, raw)
             self._tell(State.REFUSED, batch.cases, batch.items, began, e.code)
             return ()
+        if reply.too_late and self._late(batch):
+            self._ports.journal.end(batch.id, BatchState.REPLACED, "EXPIRED", raw)
+            return batch.asks
         millis = round((self._ports.monotonic() - began) * 1000)
         again = self._ports.journal.answered(batch.id, raw, reply, millis)
         if len(again) < batch.items:
@@ -288,6 +294,9 @@ class Lane:
             answered = batch.items - len(again)
             self._tell(state, batch.cases, answered, began, refused=reply.refused)
         return again
+
+    def _late(self, batch: Batch) -> bool:
+        return self._ports.clock.now() > batch.expires
 
     def _pause(self, attempt: int, began: float) -> bool:
         """Wait before another try; say whether there is patience left for it."""

@@ -3,7 +3,8 @@
 Knows the states of a batch of questions:
 
     NEW ──> SENT ──> ANSWERED        signed request kept, then sent, then its answer kept
-      │       ├────> REPLACED        it expired unanswered; its questions go out under a new qid
+      │       ├────> REPLACED        expired: never sent, or too late for the department as well;
+      │       │                      its questions go out under a new qid
       └───────┴────> FAILED          the department, or the answer, was not what the protocol allows
 
 Does not know signatures or sockets, and waits for nobody.
@@ -51,7 +52,7 @@ TRANSIENT: Final = tuple(
 class Batch:
     """A signed request in the books; ``asks`` are its questions' numbers, in order.
 
-    ``ended``: a case of it may not be asked about any more.
+    ``sent``: the department may have it. ``ended``: a case of it may not be asked about any more.
     """
 
     id: int
@@ -61,6 +62,7 @@ class Batch:
     expires: int
     cases: frozenset[str]
     asks: tuple[int, ...]
+    sent: bool = False
     ended: bool = False
 
 
@@ -259,6 +261,7 @@ class Journal:
             expires=row.expires,
             cases=frozenset(one.case_id for one in asks),
             asks=tuple(one.ask_id for one in asks),
+            sent=row.attempts > 0,
             ended=any(one.state != ConsentStage.READY.value for one in asks),
         )
 

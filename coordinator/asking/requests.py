@@ -15,7 +15,7 @@ from crypto.keys import SigningKey, VerifyKey
 from federation import consent as sd_jwt
 from federation import limits
 from federation.errors import PeerFault
-from federation.exchange import ASK, Answer, Header, Outcome, Purpose, Question
+from federation.exchange import ASK, Answer, Header, Outcome, Purpose, Question, Refusal
 from federation.strictjson import dumps
 from federation.wire import codec, signed
 from federation.wire.signed import Random
@@ -88,6 +88,11 @@ class Reply:
     def refused(self) -> int:
         """Count the refusals."""
         return sum(one.outcome is Outcome.REFUSED for one in self.answers)
+
+    @property
+    def too_late(self) -> bool:
+        """Tell whether the department took the request for expired, and so used up nothing."""
+        return all(one.refusal is Refusal.REQUEST_NOT_FRESH for one in self.answers)
 
 
 def case_reference(case: CaseTerms, department: str) -> bytes:

@@ -3,7 +3,6 @@
 Knows protobuf. Does not verify signatures and does not judge what a message asks.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -239,11 +238,6 @@ def decode_answer(data: bytes) -> Answer:
         )
     except ValueError as e:
         raise PeerFault("MALFORMED", message="Answer") from e
-
-
-def encode_items(messages: Sequence[Message]) -> list[bytes]:
-    """Write items of any other method (registrar calls)."""
-    return [m.SerializeToString(deterministic=True) for m in messages]
 
 
 def encode_entry(entry: LedgerEntry) -> bytes:

@@ -16,6 +16,8 @@ from federation.errors import Unavailable
 
 READY_SECONDS: Final = 120.0
 _POLL: Final = 0.1
+_DEATHS: Final = 3
+"""So often a process may end before it was first ready; then it is not started again."""
 
 
 def command(*words: str) -> list[str]:
@@ -30,6 +32,7 @@ class _Member:
     log: Path
     process: subprocess.Popen[bytes] = field(init=False)
     served: bool = False
+    deaths: int = 0
 
     def start(self) -> None:
         """Start the process anew; what it prints is added to its log."""
@@ -46,6 +49,26 @@ class _Member:
         self.served = self.served or b'"port"' in said
         return b'"port"' in said and self.process.poll() is None
 
+    @property
+    def hopeless(self) -> bool:
+        """Tell whether the process ended too often without ever having served."""
+        return not self.served and self.deaths >= _DEATHS
+
+    def revive(self) -> None:
+        """Start the process again if it has ended and there is hope."""
+        if self.process.poll() is None or self.hopeless:
+            return
+        self.ready()  # it may have served and ended since anybody looked
+        self.deaths += 1
+        if self.hopeless:
+            return
+        if self.served:
+            self.words = self.again
+        try:
+            self.start()
+        except OSError:
+            return  # it still counts as ended: the watcher comes back to it
+
 
 class Troupe:
     """All serving processes of a demonstration; one that dies is started again."""
@@ -58,7 +81,6 @@ class Troupe:
         self._stopping = Event()
         self._watcher = Thread(target=self._watch, name="watch", daemon=True)
         self._watcher.start()
-        self.restarts = 0
 
     def __enter__(self) -> Self:
         return self
@@ -90,9 +112,11 @@ class Troupe:
             for name in [name for name in waiting if self._members[name].ready()]:
                 waiting.remove(name)
                 yield name
-            if waiting and time.monotonic() > end:
-                log = self._members[waiting[0]].log
-                raise Unavailable("DEMO_PROCESS", process=waiting[0], log=log)
+            late = waiting if time.monotonic() > end else []
+            lost = [name for name in waiting if self._members[name].hopeless] or late
+            if lost:
+                log = self._members[lost[0]].log
+                raise Unavailable("DEMO_PROCESS", process=lost[0], log=log)
             time.sleep(_POLL)
 
     def kill(self, name: str) -> None:
@@ -119,8 +143,4 @@ class Troupe:
         while not self._stopping.wait(_POLL):
             with self._lock:
                 for member in self._members.values():
-                    if member.process.poll() is not None:
-                        self.restarts += 1
-                        if member.served:
-                            member.words = member.again
-                        member.start()
+                    member.revive()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 
@@ -392,6 +393,46 @@ def test_uses_end_where_grant_and_month_say(
         gate.check_usage(admitted, usage)
     else:
         assert refusal(lambda: gate.check_usage(admitted, usage)) == "USES_EXHAUSTED"
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("issued", "known"),
+    [
+        ("2026-11-18T00:00Z", {2026}),
+        ("2026-12-31T00:00Z", {2026, 2027}),  # in China the year ends within this day
+        ("2027-01-01T00:00Z", {2027}),
+    ],
+)
+def test_absence_is_only_said_of_an_enrolled_roll(issued: str, known: set[int]) -> None:
+    shown = replace(CLAIMS, issued=at(issued))
+    assert gate.epochs(shown) == known
+    for year in (2025, 2026, 2027, 2028):
+        enrolled = frozenset({year})
+        if year in known:
+            gate.check_roll(shown, enrolled)
+        else:
+            assert refusal(lambda: gate.check_roll(shown, enrolled)) == "SOURCE_UNAVAILABLE"  # noqa: B023
+    assert refusal(lambda: gate.check_roll(shown, frozenset())) == "SOURCE_UNAVAILABLE"
+
+
+def test_a_token_of_the_first_hours_of_a_year_is_the_new_years(
+    answers: dict[str, Answering],
+) -> None:
+    """Issued at 03:00 on New Year's Day in China: its day of issue is still the old year's."""
+    one = world(answers)
+    one.claims = replace(
+        CLAIMS,
+        issued=at("2026-12-31T00:00Z"),
+        not_before=NOW,
+        expires=at("2027-12-31T15:59:59Z"),
+    )
+    one.admit()
+    one.claims = replace(one.claims, issued=at("2026-12-30T00:00Z"))
+    assert refusal(one.admit) == "CONSENT_INVALID"
 
 
 def test_the_budget_of_a_record_ends() -> None:

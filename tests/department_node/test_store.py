@@ -9,7 +9,16 @@ import pytest
 from crypto import envelope
 from department_node.beside import beside
 from department_node.gate import Usage
-from department_node.store import FILE, Ledger, RollEntry, Store, StoredAnswer, StoredBatch
+from department_node.store import (
+    FILE,
+    Cell,
+    Ledger,
+    RollEntry,
+    Spent,
+    Store,
+    StoredAnswer,
+    StoredBatch,
+)
 from federation.errors import HeduiError
 
 PSN = b"p" * 32
@@ -57,32 +66,47 @@ def test_answers_are_found_by_query(store: Store) -> None:
         write(store, lambda ledger: ledger.keep_answer(QID, answer, b"asked", 8))
 
 
+def spent(store: Store, jti: bytes, names: tuple[str, str], cell: Cell) -> Spent:
+    return store.ledger().spent(jti, names, cell)
+
+
+def cell(subject: bytes = b"k1", year: int = 2026, question: bytes = b"a") -> Cell:
+    return Cell(subject=subject, year=year, question=question)
+
+
 def test_uses_are_counted_by_grant_and_by_month(store: Store) -> None:
     for _ in range(3):
-        write(store, lambda ledger: ledger.spend(JTI, "P40 ", "202611"))
-    write(store, lambda ledger: ledger.spend(JTI, "P42 w12m", "202611"))
-    ledger = store.ledger()
-    assert ledger.usage(JTI, "P40 ", "202611") == Usage(grant_uses=3, month_uses=4)
-    assert ledger.usage(JTI, "P40 ", "202612") == Usage(grant_uses=3, month_uses=0)
-    assert ledger.usage(bytes(16), "P40 ", "202611") == Usage(grant_uses=0, month_uses=0)
+        write(store, lambda ledger: ledger.spend(JTI, ("P40 ", "202611")))
+    write(store, lambda ledger: ledger.spend(JTI, ("P42 w12m", "202611")))
+
+    def usage(jti: bytes, month: str) -> Usage:
+        return spent(store, jti, ("P40 ", month), cell()).usage
+
+    assert usage(JTI, "202611") == Usage(grant_uses=3, month_uses=4)
+    assert usage(JTI, "202612") == Usage(grant_uses=3, month_uses=0)
+    assert usage(bytes(16), "202611") == Usage(grant_uses=0, month_uses=0)
 
 
 def test_cells_are_counted_by_record_and_year(store: Store) -> None:
     for question in (b"a", b"b"):
-        write(store, lambda ledger, q=question: ledger.freeze(b"k1", 2026, q, b"answer"))
-    write(store, lambda ledger: ledger.freeze(b"k1", 2027, b"a", b"next year's"))
-    ledger = store.ledger()
-    assert (ledger.cells(b"k1", 2026), ledger.cells(b"k1", 2027)) == (2, 1)
-    assert ledger.cells(b"k2", 2026) == 0
-    assert ledger.cell(b"k1", 2026, b"a") == b"answer"
-    assert ledger.cell(b"k1", 2026, b"c") is None
+        write(store, lambda ledger, q=question: ledger.freeze(cell(question=q), b"answer"))
+    write(store, lambda ledger: ledger.freeze(cell(year=2027), b"next year's"))
+
+    def found(one: Cell) -> tuple[int, bytes | None]:
+        known = spent(store, JTI, ("P40 ", "202611"), one)
+        return known.cells, known.frozen
+
+    assert found(cell()) == (2, b"answer")
+    assert found(cell(question=b"c")) == (2, None)
+    assert found(cell(year=2027)) == (1, b"next year's")
+    assert found(cell(subject=b"k2")) == (0, None)
 
 
 def test_a_frozen_cell_is_never_replaced(store: Store) -> None:
-    write(store, lambda ledger: ledger.freeze(b"k1", 2026, b"a", b"first"))
+    write(store, lambda ledger: ledger.freeze(cell(), b"first"))
     with pytest.raises(HeduiError, match="LOG_UNAVAILABLE"):
-        write(store, lambda ledger: ledger.freeze(b"k1", 2026, b"a", b"second"))
-    assert store.ledger().cell(b"k1", 2026, b"a") == b"first"
+        write(store, lambda ledger: ledger.freeze(cell(), b"second"))
+    assert spent(store, JTI, ("P40 ", "202611"), cell()).frozen == b"first"
 
 
 def test_people_by_pseudonym_and_by_key(store: Store) -> None:
@@ -132,12 +156,12 @@ def test_refusals_are_counted_by_day_and_code(store: Store, tmp_path: Path) -> N
 
 
 def test_a_look_beside_reads_only(store: Store, tmp_path: Path) -> None:
-    write(store, lambda ledger: ledger.freeze(b"k1", 2026, b"a", b"answer"))
+    write(store, lambda ledger: ledger.freeze(cell(), b"answer"))
     with beside(tmp_path) as state:
         assert state.counts() == {"answered": 0, "log": 0, "consent": 0, "cell": 1}
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             state._c.execute("DELETE FROM cell")
-        write(store, lambda ledger: ledger.freeze(b"k1", 2026, b"b", b"answer"))
+        write(store, lambda ledger: ledger.freeze(cell(question=b"b"), b"answer"))
         assert state.counts()["cell"] == 2
 
 

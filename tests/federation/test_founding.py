@@ -2,7 +2,6 @@
 
 import stat
 import tomllib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,51 +187,13 @@ def test_a_wrong_policy_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "f").exists()
 
 
-# ---- a new policy
-
-
-def _newer(text: str = POLICY) -> bytes:
-    return text.replace("version = 1", "version = 2").encode()
+# ---- changed documents
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     founding.found(tmp_path / "f", PLAN)
     return tmp_path / "f"
-
-
-def test_a_new_policy_is_signed_by_enough_root_keys(own: Path) -> None:
-    founding.with_policy(own, _newer(), ["tax", "registrar"])
-    pinned = root.read((own / "tax" / "root.json").read_bytes())
-    for party in ("tax", "registrar"):
-        signed = (own / party / "policy.json").read_bytes()
-        assert pinned.open(signed, policy.PAYLOAD_TYPE) == _newer()
-    old = (own / "coordinator" / "policy.json").read_bytes()
-    assert pinned.open(old, policy.PAYLOAD_TYPE) == POLICY.encode()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "code"),
-    [
-        (lambda own: (own / "root" / "passphrase").unlink(), "KEY_FILE_MISSING"),
-        (lambda own: (own / "root" / "root-2.key").unlink(), "KEY_FILE_MISSING"),
-        (lambda own: (own / "root" / "root-1.key").chmod(0o644), "KEY_FILE_OPEN"),
-        (lambda own: keyfile.write_private(own / "root" / "passphrase", b"x"), "PASSPHRASE_WRONG"),
-    ],
-)
-def test_without_the_root_keys_no_policy_is_signed(
-    own: Path, spoil: Callable[[Path], object], code: str
-) -> None:
-    before = (own / "tax" / "policy.json").read_bytes()
-    spoil(own)
-    with pytest.raises(BadInput, match=code):
-        founding.with_policy(own, _newer(), ["tax"])
-    assert (own / "tax" / "policy.json").read_bytes() == before
-
-
-def test_a_wrong_new_policy_is_not_signed(own: Path) -> None:
-    with pytest.raises(BadInput, match="POLICY_INVALID"):
-        founding.with_policy(own, b"family = 1", ["tax"])
 
 
 def test_a_changed_document_no_longer_opens(own: Path) -> None:

@@ -19,7 +19,6 @@ from federation.ids import (
     canonical_id,
     check_digit,
     is_demonstration,
-    mask,
     normal_name,
     sex,
 )
@@ -220,7 +219,6 @@ def test_what_a_number_says() -> None:
     man, woman = PersonId(PERSON), PersonId("790302197009190289")
     assert birth_date(man) == date(1970, 3, 12)
     assert (sex(man), sex(woman)) == ("male", "female")
-    assert mask(man) == "790301************"
     assert not is_demonstration(PersonId("330203197003120110"))
 
 

@@ -265,3 +265,8 @@ def open_node(twin: Twin) -> Node:
     node.enrolment().run()
     node.finish_enrolment()
     return node
+
+
+def stranger(twin: Twin) -> Party:
+    """Open the other coordinator of the federation."""
+    return parties.load(twin.folder / "stranger", PartyRole.COORDINATOR, NOW)

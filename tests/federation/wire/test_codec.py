@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,7 @@ from federation import limits
 from federation.errors import PeerFault
 from federation.exchange import Answer, Header, Outcome, Question, Refusal, SaltedItem, Scope
 from federation.ledger import LedgerEntry
-from federation.v1 import envelope_pb2, node_pb2
+from federation.v1 import node_pb2
 from federation.wire import codec
 from federation.wire.codec import SignedBatch
 
@@ -337,11 +336,6 @@ def test_a_large_envelope_is_refused_before_it_is_parsed() -> None:
 )
 def test_parts_that_cannot_be_counted_are_refused(wire: bytes) -> None:
     _refuse(codec.decode_batch, wire)
-
-
-def test_items_of_other_methods_are_written_one_by_one() -> None:
-    rows: list[Message] = [envelope_pb2.SaltedItem(salt=b"a"), envelope_pb2.SaltedItem(item=b"b")]
-    assert codec.encode_items(rows) == [_field(1, b"a"), _field(2, b"b")]
 
 
 @pytest.mark.parametrize(

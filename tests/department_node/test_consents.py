@@ -1,0 +1,285 @@
+"""Tokens shown to a node: verified, remembered when durable, never mixed up between holders."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from department_node import consents
+from department_node.answer import Answerer
+from department_node.consents import Consents
+from department_node.node import Node
+from federation import consent, limits
+from federation.consent import Consent
+from federation.errors import HeduiError, PeerFault, Refused, Unavailable
+from federation.exchange import Outcome, Question, Refusal
+from federation.wire import codec
+from tests.support import twin as twins
+from tests.support.twin import WITH_CAR, WITHOUT_CAR, Twin, grant
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Twin, Node]]:
+    twin = twins.make(tmp_path_factory.mktemp("federation") / "f")
+    with twins.open_node(twin) as node:
+        yield twin, node
+
+
+@pytest.fixture
+def twin(built: tuple[Twin, Node]) -> Twin:
+    return built[0]
+
+
+@pytest.fixture
+def answerer(built: tuple[Twin, Node]) -> Answerer:
+    return built[1].answerer()
+
+
+def shown(token: bytes, predicate: str = "P40", parameter: str = "") -> Question:
+    digest = hashlib.sha256(token).digest()
+    return Question(
+        predicate=predicate, parameter=parameter, presentation=digest, case_ref=bytes(32)
+    )
+
+
+def named(jti: bytes, predicate: str = "P40", parameter: str = "") -> Question:
+    return Question(predicate=predicate, parameter=parameter, jti=jti, case_ref=bytes(32))
+
+
+def ask(
+    answerer: Answerer, twin: Twin, questions: list[Question], *tokens: bytes
+) -> list[tuple[Outcome, Refusal]]:
+    reply = answerer.ask("coordinator", twin.request(twin.header(), questions, *tokens))
+    answers = [codec.decode_answer(i.item) for i in codec.decode_batch(reply).items]
+    return [(a.outcome, a.refusal) for a in answers]
+
+
+def two_grants(twin: Twin, person: str = WITH_CAR) -> tuple[bytes, bytes]:
+    claims = twin.claims("public_security", person)
+    grants = (grant("P40", max_uses=9), grant("P42", "w12m", "window", max_uses=9))
+    return claims.jti, twin.token(claims, *grants)
+
+
+YES = (Outcome.YES, Refusal.NONE)
+AGAIN = (Outcome.PRESENT_AGAIN, Refusal.NONE)
+NOT_GRANTED = (Outcome.REFUSED, Refusal.CONSENT_NOT_GRANTED)
+INVALID = (Outcome.REFUSED, Refusal.CONSENT_INVALID)
+
+
+def stored(node: Node, jti: bytes) -> bytes | None:
+    return node.store.presentation(jti)
+
+
+def test_a_token_is_kept_once_it_has_admitted_a_question(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, node = built
+    jti, token = two_grants(twin)
+    part = consent.disclose(token, [("P40", "")])
+    assert ask(answerer, twin, [shown(part)], part) == [YES]
+    assert stored(node, jti) == part
+
+
+@pytest.mark.parametrize("change", [{"audience": "tax"}, {"holder": bytes(32)}, {"expires": 2}])
+def test_a_refused_token_is_not_kept(
+    built: tuple[Twin, Node], answerer: Answerer, change: dict[str, object]
+) -> None:
+    twin, node = built
+    claims = replace(
+        twin.claims("public_security", WITH_CAR),
+        **({"issued": 0, "not_before": 1} if "expires" in change else {}) | change,  # type: ignore[arg-type]
+    )
+    token = twin.token(claims, grant("P40"))
+    assert ask(answerer, twin, [shown(token)], token)[0][0] is Outcome.REFUSED
+    assert stored(node, claims.jti) is None
+    assert ask(answerer, twin, [named(claims.jti)]) == [AGAIN]
+
+
+def test_an_unknown_grant_of_a_known_token_is_asked_for_again(
+    twin: Twin, answerer: Answerer
+) -> None:
+    jti, token = two_grants(twin)
+    part = consent.disclose(token, [("P40", "")])
+    ask(answerer, twin, [shown(part)], part)
+    assert ask(answerer, twin, [named(jti, "P42", "w12m")]) == [AGAIN]
+    ask(answerer, twin, [shown(token, "P42", "w12m")], token)
+    assert ask(answerer, twin, [named(jti, "P42", "w12m"), named(jti)]) == [YES, YES]
+    assert ask(answerer, twin, [named(jti, "P06")]) == [NOT_GRANTED]
+
+
+def test_presentations_of_one_token_are_joined_whatever_the_order(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, node = built
+    jti, token = two_grants(twin)
+    first = consent.disclose(token, [("P40", "")])
+    second = consent.disclose(token, [("P42", "w12m")])
+    questions = [shown(first), shown(second, "P42", "w12m")]
+    assert ask(answerer, twin, questions, first, second) == [YES, YES]
+    for again in (answerer, node.answerer()):
+        assert ask(again, twin, [named(jti, "P42", "w12m")]) == [YES]
+    grants = consent.grants_of(stored(node, jti) or b"")
+    assert grants.keys() == {("P40", ""), ("P42", "w12m")}
+
+
+def test_nothing_is_remembered_that_was_not_committed(
+    built: tuple[Twin, Node], answerer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin, node = built
+    jti, token = two_grants(twin)
+    with monkeypatch.context() as patch:
+
+        def full(_: object) -> None:
+            raise Unavailable("LOG_UNAVAILABLE")
+
+        patch.setattr(node.store.writer, "write", full)
+        with pytest.raises(HeduiError, match="LOG_UNAVAILABLE"):
+            ask(answerer, twin, [shown(token)], token)
+    assert ask(answerer, twin, [named(jti)]) == [AGAIN]
+    assert ask(answerer, twin, [shown(token)], token) == [YES]
+    assert stored(node, jti) == token
+
+
+def test_a_presentation_is_named_only_if_it_is_in_the_request(
+    twin: Twin, answerer: Answerer
+) -> None:
+    _, token = two_grants(twin)
+    ask(answerer, twin, [shown(token)], token)
+    assert ask(answerer, twin, [shown(token)]) == [INVALID]
+
+
+def test_another_coordinators_token_cannot_be_named(twin: Twin, answerer: Answerer) -> None:
+    """A holder's token is in the memory; somebody else asks by its id, and with its bytes."""
+    jti, token = two_grants(twin)
+    ask(answerer, twin, [shown(token)], token)
+    other = twins.stranger(twin)
+    for questions, tokens in (([named(jti)], ()), ([shown(token)], (token,))):
+        header = replace(twin.header(), sender="stranger")
+        request = twin.request(header, questions, *tokens, key=other.key)
+        reply = codec.decode_batch(answerer.ask("stranger", request))
+        answer = codec.decode_answer(reply.items[0].item)
+        assert (answer.outcome, answer.refusal) == (
+            Outcome.REFUSED,
+            Refusal.CONSENT_WRONG_HOLDER,
+        )
+    assert ask(answerer, twin, [named(jti)]) == [YES]
+
+
+def test_another_coordinator_cannot_poison_what_is_remembered(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    """A token of another holder under the same id neither replaces nor joins the first."""
+    twin, node = built
+    claims = twin.claims("public_security", WITH_CAR)
+    mine = twin.token(claims, grant("P40"))
+    theirs = twin.token(
+        replace(claims, holder=twins.stranger(twin).key.verify_key.raw),
+        grant("P42", "w12m", "window"),
+    )
+    ask(answerer, twin, [shown(mine)], mine)
+    header = replace(twin.header(), sender="stranger")
+    request = twin.request(
+        header, [shown(theirs, "P42", "w12m")], theirs, key=twins.stranger(twin).key
+    )
+    reply = codec.decode_batch(answerer.ask("stranger", request))
+    assert codec.decode_answer(reply.items[0].item).refusal is Refusal.CONSENT_INVALID
+    assert stored(node, claims.jti) == mine
+    assert ask(answerer, twin, [named(claims.jti)]) == [YES]
+
+
+def test_each_question_is_about_the_person_of_its_own_token(twin: Twin, answerer: Answerer) -> None:
+    """Two people's tokens in one request: naming one never answers for the other."""
+    one = twin.token(twin.claims("public_security", WITH_CAR), grant("P40"))
+    other = twin.token(twin.claims("public_security", WITHOUT_CAR), grant("P40"))
+    no = (Outcome.NO, Refusal.NONE)
+    asked = [shown(other), shown(one), shown(other)]
+    assert ask(answerer, twin, asked, one, other) == [no, YES, no]
+
+
+def test_a_jti_is_never_taken_for_a_presentation() -> None:
+    for lengths in ((16, 0), (0, 32), (32, 16), (0, 0)):
+        question = Question(
+            predicate="P40",
+            presentation=bytes(lengths[0]),
+            jti=bytes(lengths[1]),
+            case_ref=bytes(32),
+        )
+        with pytest.raises(PeerFault, match="MALFORMED"):
+            codec.decode_question(codec.encode_question(question))
+
+
+def test_a_bad_presentation_is_verified_once_a_request(
+    twin: Twin, answerer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, token = two_grants(twin)
+    bad = token[:-30] + b"A" * 29 + b"~"
+    reads: list[bytes] = []
+    read = consent.read
+
+    def counted(presentation: bytes, issuers: object) -> Consent:
+        reads.append(presentation)
+        return read(presentation, issuers)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(consent, "read", counted)
+    assert ask(answerer, twin, [shown(bad)] * 50, bad) == [INVALID] * 50
+    assert reads == [bad]
+
+
+def test_memory_is_bounded_by_grants(
+    built: tuple[Twin, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin, node = built
+    monkeypatch.setattr(consents, "REMEMBERED", 9)
+    own = Consents(node.store, twin.registrar.manifest.registrar.keys, "registrar")
+    answerer = node.answerer()
+    answerer._consents = own
+    tokens = [two_grants(twin) for _ in range(5)]
+    for _, token in tokens:
+        ask(answerer, twin, [shown(token)], token)
+    assert len(own._known._tokens) == 3
+    assert own._known._weight == 9
+    assert ask(answerer, twin, [named(tokens[0][0])]) == [YES]  # read again from the store
+
+
+def test_many_threads_at_the_edge_of_the_memory(
+    built: tuple[Twin, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin, node = built
+    monkeypatch.setattr(consents, "REMEMBERED", 6)
+    answerer = node.answerer()
+    requests = []
+    for _ in range(40):
+        _, token = two_grants(twin)
+        requests.append(twin.request(twin.header(), [shown(token)], token))
+    failures: list[BaseException] = []
+
+    def work(part: list[bytes]) -> None:
+        try:
+            for request in part:
+                answerer.ask("coordinator", request)
+        except BaseException as failure:  # noqa: BLE001 - shown by the assertion below
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work, args=(requests[i::8],)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert answerer._consents._known._weight <= 6
+
+
+def test_a_union_that_no_longer_fits_is_the_newer_presentation() -> None:
+    head = b"h" * 100
+    first = b"~".join([head, b"a" * (limits.TOKEN_BYTES // 2), b""])
+    second = b"~".join([head, b"b" * (limits.TOKEN_BYTES // 2), b""])
+    assert consents._union(first, second) == second
+    assert consents._union(first, first) == first
+
+
+def test_what_no_token_names_is_refused_not_guessed(twin: Twin, answerer: Answerer) -> None:
+    question = Question(predicate="P40", presentation=bytes(32), case_ref=bytes(32))
+    with pytest.raises(Refused, match="CONSENT_INVALID"):
+        answerer._consents.find(question, answerer._consents.open(()))
