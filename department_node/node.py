@@ -33,15 +33,16 @@ from federation.wire.registrar_client import RegistrarClient
 SERVICE: Final = "federation.v1.DepartmentNode"
 PAUSED: Final = "paused"
 _FACTS_AGE: Final = 60.0
-_SETTINGS: Final = {"catalogue", "status_refresh"}
+_SETTINGS: Final = {"catalogue", "status_refresh", "one_core"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A node's own settings: catalogue file, seconds between two status lists."""
+    """A node's own settings: catalogue file, seconds between two status lists, one core or all."""
 
     catalogue: Path
     status_refresh: float
+    one_core: bool
 
 
 class Node:
@@ -156,6 +157,8 @@ class RunningNode:
 
     def start(self) -> None:
         """Begin to fetch status lists and to answer."""
+        if self._node.settings.one_core:
+            server.keep_to_one_core()
         self._node.status.wait_first(FIRST)
         self._node.status.start(self._node.settings.status_refresh, self._count)
         self._server.start()
@@ -240,12 +243,14 @@ def read_settings(party: Party) -> Settings:
     """
     raw = party.settings
     unknown = raw.keys() - _SETTINGS
-    refresh = raw.get("status_refresh", REFRESH)
-    if unknown or not isinstance(refresh, int | float) or not 0.1 <= refresh <= 300:
+    refresh, one_core = raw.get("status_refresh", REFRESH), raw.get("one_core", True)
+    good = isinstance(refresh, int | float) and 0.1 <= refresh <= 300
+    if unknown or not good or not isinstance(one_core, bool):
         raise BadInput("SETTINGS_INVALID", file="party.toml", why="[node]")
     return Settings(
         catalogue=party.folder / str(raw.get("catalogue", "catalogue.toml")),
         status_refresh=float(refresh),
+        one_core=one_core,
     )
 
 

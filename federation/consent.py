@@ -7,6 +7,7 @@ gives verified claims, and ``check_consent`` compares them with what the caller 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from crypto.errors import CryptoError
@@ -189,10 +190,7 @@ def _read(presentation: bytes, issuers: Mapping[str, VerifyKey]) -> Consent:
     head, dot, payload = body.partition(b".")
     if not dot or len(disclosures) > limits.TOKEN_GRANTS:
         raise _malformed("parts")
-    header = exactly(loads(unb64(head, "header"), "header"), {"alg", "kid", "typ"}, "header")
-    if header["alg"] != ALGORITHM or header["typ"] != TYPE or header["kid"] not in issuers:
-        raise _malformed("header")
-    issuers[header["kid"]].verify(body, unb64(signature, "signature"))
+    issuers[_kid(head)].verify(body, unb64(signature, "signature"))
     claims = exactly(loads(unb64(payload, "claims"), "claims"), _CLAIMS, "claims")
     return Consent(
         claims=_read_claims(claims),
@@ -200,6 +198,15 @@ def _read(presentation: bytes, issuers: Mapping[str, VerifyKey]) -> Consent:
         slots=len(claims["grants"]),
         signed=hashlib.sha256(body).digest(),
     )
+
+
+@lru_cache(maxsize=64)
+def _kid(head: bytes) -> str:
+    """Read a protected header; an issuer's tokens all have the same one."""
+    header = exactly(loads(unb64(head, "header"), "header"), {"alg", "kid", "typ"}, "header")
+    if header["alg"] != ALGORITHM or header["typ"] != TYPE:
+        raise _malformed("header")
+    return _text(header["kid"])
 
 
 def _read_grants(slots: Any, disclosures: list[bytes]) -> dict[tuple[str, str], Grant]:

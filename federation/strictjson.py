@@ -14,6 +14,7 @@ from federation.errors import PeerFault
 
 Json = dict[str, Any]
 
+_FOREIGN: Final = frozenset(b"+/=")
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 
 
@@ -41,7 +42,7 @@ def _depth(value: Any, left: int = limits.JSON_DEPTH) -> None:
     elif not isinstance(value, list):
         return
     for inner in value:
-        if type(inner) in {dict, list}:
+        if isinstance(inner, dict | list):
             _depth(inner, left - 1)
 
 
@@ -91,9 +92,10 @@ def unb64(text: object, what: str) -> bytes:
         raise PeerFault("MALFORMED", message=what)
     try:
         raw = text.encode("ascii") if isinstance(text, str) else text
-        data = binascii.a2b_base64(raw.translate(_URL_SAFE) + b"=" * (-len(raw) % 4))
+        standard = raw.translate(_URL_SAFE)
+        data = binascii.a2b_base64(standard + b"=" * (-len(raw) % 4))
     except (ValueError, UnicodeEncodeError) as e:
         raise PeerFault("MALFORMED", message=what) from e
-    if base64.urlsafe_b64encode(data).rstrip(b"=") != raw:
+    if binascii.b2a_base64(data, newline=False).rstrip(b"=") != standard or _FOREIGN & set(raw):
         raise PeerFault("MALFORMED", message=what)
     return data

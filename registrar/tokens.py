@@ -24,7 +24,7 @@ from registrar.consents import Consent
 USES_A_MONTH: Final = 1_000
 """Uses of a token in one month where nothing else is agreed."""
 DATA_LIFE_DAYS: Final = 0
-"""A department keeps nothing of a question beyond its log."""
+"""Days a department may keep a question beyond its log; nodes do not erase anything yet."""
 
 Random = Callable[[int], bytes]
 Pseudonym = Callable[[str, int, bytes], bytes]

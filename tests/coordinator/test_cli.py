@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from coordinator import cli
 from coordinator.desk import Desk
-from federation.errors import Unavailable
+from federation.errors import PeerFault, Unavailable
 from tests.coordinator.town import APPLICANT, WIFE, WIFE_TEXT, Town, case_text
 
 Run = Callable[..., Result]
@@ -167,6 +167,18 @@ def test_a_garbage_answer_is_counted_and_never_stops_the_report(
         assert (left["raw_records"], left["ids"], left["names"]) == (1, 0, 0)
         assert (report["counts"]["UNAVAILABLE"] == 0) is answered
         run("run", CASE)
+
+
+def test_a_request_refused_as_a_whole_ends_the_run_with_one(
+    run: Run, file: Path, town: Town
+) -> None:
+    run("new", str(file))
+    run("consent", CASE)
+    town.departments["tax"].script = [PeerFault("BAD_SIGNATURE", peer="tax")]
+    ended = run("run", CASE, "--json")
+    assert ended.exit_code == 1
+    told = json.loads(ended.stdout)
+    assert (told["silent"], told["refused"] > 0) == (0, True)
 
 
 def test_a_revoked_case_is_asked_no_more(run: Run, file: Path, town: Town) -> None:

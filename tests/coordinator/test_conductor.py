@@ -9,6 +9,7 @@ import pytest
 from coordinator.asking.conductor import UNSETTLED, Event, Patience, State, units
 from coordinator.asking.journal import Batch, Journal, Open
 from coordinator.asking.record import Record
+from coordinator.board import Board
 from coordinator.findings.assess import Status
 from federation import limits
 from federation.errors import HeduiError, PeerFault, Refused, Unavailable
@@ -248,11 +249,78 @@ def test_what_expired_unanswered_is_replaced_under_a_new_qid(town: Town) -> None
         town.clock.seconds += limits.REQUEST_LIFE + 1
         desk.run([case])
     assert len(set(tax.qids())) == 2
+    assert len(tax.requests) == 5
     assert [(d, s, e) for d, s, _, e in states(town) if d == "tax"] == [
         ("tax", "REPLACED", "EXPIRED"),
         ("tax", "ANSWERED", ""),
     ]
     assert town.outcomes(case) == ALONE
+
+
+def test_an_answer_that_was_lost_is_fetched_even_after_it_expired(town: Town) -> None:
+    (case,) = town.ready()
+    tax = town.departments["tax"]
+    asked: list[Question] = []
+
+    def spend(question: Question) -> Answer:
+        asked.append(question)
+        return towns.yes_no(question)
+
+    tax.answer = spend
+    tax.after = [Killed()]
+    with town.desk() as desk, pytest.raises(Killed):
+        desk.run([case])
+    town.clock.seconds += limits.REQUEST_LIFE + 1
+    with town.desk() as desk:
+        desk.run([case])
+    assert len(asked) == 1, "a second use was spent"
+    assert len(set(tax.requests)) == 1
+    assert [s for d, s, _, _ in states(town) if d == "tax"] == ["ANSWERED"]
+    assert town.outcomes(case) == ALONE
+
+
+def test_what_was_never_sent_is_replaced_unsent_when_it_expired(town: Town) -> None:
+    (case,) = town.ready()
+    town.wrap_journal = lambda journal: Unsent(journal, 0, after=False)
+    with town.desk() as desk, pytest.raises(Killed):
+        desk.run([case])
+    kept = len(states(town))
+    town.wrap_journal = lambda journal: journal
+    town.clock.seconds += limits.REQUEST_LIFE + 1
+    with town.desk() as desk:
+        desk.run([case])
+    assert kept > 0
+    assert sum(s == "REPLACED" for _, s, _, _ in states(town)) == kept
+    assert all(len(town.departments[name].requests) == 1 for name in KINDS)
+    assert town.outcomes(case) == ALONE
+
+
+def test_a_whole_refusal_counts_as_refused_and_failed_not_as_silent(town: Town) -> None:
+    (case,) = town.ready()
+    town.departments["tax"].script = [PeerFault("BAD_SIGNATURE", peer="tax")]
+    town.departments["bank_a"].script = [gone("bank_a")] * 3
+    board = Board("en", str)
+    with town.desk() as desk:
+        ran = desk.run([case], lambda event: board.add(event) and None)
+    assert (ran.answered, ran.refused, ran.silent, ran.failed) == (3, 1, 1, 1)
+    shown = board.departments.values()
+    assert (sum(d.refused for d in shown), sum(d.silent for d in shown)) == (1, 1)
+
+
+def test_a_pause_cut_short_says_nothing_of_the_department(town: Town) -> None:
+    (case,) = town.ready()
+    town.patience = Patience(tries=50, whole=100, pause=30, longest_pause=30)
+    for name in KINDS:
+        town.departments[name].script = [gone(name)] * 50
+    bank = town.departments["bank_a"]
+    bank.script = [Killed()]
+    bank.gate = threading.Event()
+    seen: list[Event] = []
+    threading.Timer(0.5, bank.gate.set).start()
+    with town.desk() as desk, pytest.raises(Killed):
+        desk.run([case], seen.append)
+    assert all(len(town.departments[name].requests) == 1 for name in KINDS), "not in a pause"
+    assert not [one for one in seen if one.state is State.SILENT]
 
 
 def test_the_case_reference_differs_at_every_department_and_hides_the_case(town: Town) -> None:
@@ -376,6 +444,16 @@ class Dying(Journal):
     def answered(self, *args: Any) -> list[int]:
         again: list[int] = self._die(super().answered, *args)
         return again
+
+
+class Unsent(Dying):
+    """A journal whose process dies before anything is sent."""
+
+    def keep(self, *args: Any) -> Batch:
+        return Journal.keep(self, *args)
+
+    def sending(self, batch_id: int) -> None:
+        raise Killed
 
 
 STEPS = 15  # keep, sending and answered, each at five departments

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from coordinator import desk as desks
 from coordinator.casework.cases import Case
 from coordinator.casework.filed import ConsentStage, FiledConsent
 from coordinator.findings import report as reports
@@ -334,3 +335,62 @@ def test_a_refused_form_does_not_hold_up_the_others(
             desk.consent([*first, *second])
         stages = sorted(one.stage for one in desk.standing([*first, *second]))
     assert stages == [ConsentStage.FILED, ConsentStage.READY]
+
+
+@pytest.mark.parametrize(
+    ("code", "stage"),
+    [("CONSENT_REVOKED", ConsentStage.REVOKED), ("CONSENT_EXPIRED", ConsentStage.RECORDED)],
+)
+def test_a_consent_that_ended_at_the_registrar_does_not_hold_up_the_others(
+    town: Town, monkeypatch: pytest.MonkeyPatch, code: str, stage: ConsentStage
+) -> None:
+    monkeypatch.setattr(desks, "FORMS", 2)
+    ids = opened(town, *[case_text(commission=f"c-{i}") for i in range(4)])
+    with town.desk() as desk:
+        town.registrar.script = [None, Unavailable("PEER_SLOW")]
+        with pytest.raises(Unavailable):
+            desk.consent(ids)
+        town.registrar.refusing[next(iter(town.registrar.forms.values())).reference.hex()] = code
+        if code == "CONSENT_REVOKED":
+            desk.consent(ids)
+        else:
+            with pytest.raises(Refused, match=code):
+                desk.consent(ids)
+        stages = [one.stage for one in desk.standing(ids)]
+    assert stages == [stage, *[ConsentStage.READY] * 3]
+
+
+def test_an_invalid_form_does_not_hold_up_the_others(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = opened(town, case_text(commission="bad"), case_text(more=WIFE_TEXT))
+    honest = type(town.registrar).record
+
+    def record(self: Any, forms: Sequence[ConsentForm]) -> list[ConsentReceipt]:
+        if any(len(form.persons) == 1 for form in forms):
+            raise PeerFault("CONSENT_FORM_INVALID", why="shape")
+        return honest(self, forms)
+
+    monkeypatch.setattr(type(town.registrar), "record", record)
+    with town.desk() as desk:
+        with pytest.raises(PeerFault, match="CONSENT_FORM_INVALID"):
+            desk.consent(ids)
+        stages = [one.stage for one in desk.standing(ids)]
+    assert stages == [ConsentStage.FILED, ConsentStage.READY]
+
+
+def test_a_fault_of_the_whole_call_is_not_tried_form_by_form(town: Town) -> None:
+    ids = opened(town, case_text(), case_text())
+    town.registrar.script = [PeerFault("BAD_SIGNATURE")]
+    with town.desk() as desk, pytest.raises(PeerFault, match="BAD_SIGNATURE"):
+        desk.consent(ids)
+    assert town.registrar.calls["record"] == 1
+
+
+def test_a_case_that_nobody_can_answer_does_not_hold_up_the_others(town: Town) -> None:
+    ids = opened(town, case_text().replace('"ENTRY"', '"STATUS"'), case_text())
+    with town.desk() as desk:
+        with pytest.raises(BadInput, match="PLAN_EMPTY"):
+            desk.consent(ids)
+        stages = [one.stage for one in desk.standing(ids)]
+    assert stages == [ConsentStage.DRAFT, ConsentStage.READY]

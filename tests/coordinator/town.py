@@ -218,6 +218,7 @@ class Department:
     script: list[BaseException | None] = field(default_factory=list)
     after: list[BaseException | None] = field(default_factory=list)
     gate: threading.Event | None = None
+    clock: FixedClock = field(default_factory=lambda: FixedClock(NOW))
     replay: bytes = b""
     requests: list[bytes] = field(default_factory=list)
     answers: dict[bytes, bytes] = field(default_factory=dict)
@@ -250,7 +251,10 @@ class Department:
         opened = signed.verify(batch, header, {self.asker.kid: self.asker.verify_key})
         assert header.audience == self.id
         self.known |= {jti_of(shown) for shown in batch.presentations}
-        items = [codec.encode_answer(self._one(codec.decode_question(i))) for i in opened.items]
+        late = self.clock.now() > header.expires
+        stale = told(Outcome.REFUSED, refusal=Refusal.REQUEST_NOT_FRESH)
+        questions = [codec.decode_question(item) for item in opened.items]
+        items = [codec.encode_answer(stale if late else self._one(one)) for one in questions]
         back = Header(
             method=header.method,
             sender=self.id,
@@ -293,6 +297,7 @@ class RegistrarTwin:
     holder: SigningKey
     forms: dict[bytes, ConsentForm] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
+    refusing: dict[str, str] = field(default_factory=dict)
     script: list[BaseException | None] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -302,6 +307,9 @@ class RegistrarTwin:
 
     def tokens(self, consent_nos: Sequence[str]) -> list[IssuedTokens]:
         self._step("tokens")
+        for number in consent_nos:
+            if number in self.refusing:
+                raise Refused(self.refusing[number])
         by_number = {form.reference.hex(): form for form in self.forms.values()}
         return [self._issued(number, by_number[number]) for number in consent_nos]
 
@@ -506,8 +514,10 @@ def build(data: Path) -> Town:
         name: SigningKey.from_seed(name.encode().ljust(32, b"."))
         for name in ("registrar", "coordinator", *KINDS)
     }
+    clock = FixedClock(NOW)
     departments = {
-        name: Department(id=name, key=keys[name], asker=keys["coordinator"]) for name in KINDS
+        name: Department(id=name, key=keys[name], asker=keys["coordinator"], clock=clock)
+        for name in KINDS
     }
     return Town(
         data=data,
@@ -515,5 +525,5 @@ def build(data: Path) -> Town:
         around=surroundings(keys),
         departments=Departments(departments),
         registrar=RegistrarTwin(key=keys["registrar"], holder=keys["coordinator"]),
-        clock=FixedClock(NOW),
+        clock=clock,
     )

@@ -1,5 +1,6 @@
 """Sealed key files: owner only, one purpose, one passphrase."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -25,6 +26,22 @@ def test_a_secret_reads_back_and_is_not_in_the_file(tmp_path: Path, secret: byte
     path = _save(tmp_path / "a.key", secret)
     assert keyfile.load(path, PASSPHRASE, purpose="test") == secret
     assert len(secret) < 24 or secret not in path.read_bytes()
+
+
+def test_the_folder_is_on_the_disk_after_the_file_was_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[bool, list[str]]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append((folder, [p.name for p in tmp_path.iterdir()]))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    keyfile.write_private(tmp_path / "a.key", b"secret")
+    assert synced == [(False, ["a.key.new"]), (True, ["a.key"])]
 
 
 def test_only_the_owner_can_read(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from federation.wire import registrar_messages as messages
 from registrar.config import Settings
 from tests.registrar.town import (
     CHILD,
+    FAR,
     FATHER,
     METHODS,
     MOTHER,
@@ -165,6 +166,22 @@ def test_tokens_are_the_same_bytes_for_ever(town: Town) -> None:
     assert town.client().tokens([receipt.consent_no]) == first
     town.restart()
     assert town.client().tokens([receipt.consent_no]) == first
+
+
+@pytest.mark.parametrize(
+    ("not_after", "ended"),
+    [
+        (1_798_761_599, 1_798_761_599),  # the consent's own end, 2026-12-31T23:59:59Z
+        (FAR, 1_801_411_199),  # the consent runs on; its tokens end 31 days after their epoch
+    ],
+)
+def test_tokens_that_have_ended_are_not_given_again(town: Town, not_after: int, ended: int) -> None:
+    issued = town.issued(a_form(not_after=not_after))
+    town.clock.seconds = ended - 1
+    assert town.client().tokens([issued.consent_no]) == [issued]
+    town.clock.seconds = ended
+    with pytest.raises(Refused, match="CONSENT_EXPIRED"):
+        town.client().tokens([issued.consent_no])
 
 
 def test_a_revoked_consent_ends_its_tokens_at_every_department(town: Town) -> None:
