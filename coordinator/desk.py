@@ -287,7 +287,7 @@ class Desk:
         waiting = [one for one in filed if known[one.id].stage in open_stages]
         uses = self._terms.max_uses
         forms = [consents.form(one.case, asks[one.id], known[one.id], uses) for one in waiting]
-        receipts = self._receipts(forms) if forms else []
+        receipts = _receipts(self._registrar, forms) if forms else []
         said = [
             consents.after(known[one.id], receipt, one.case, asks[one.id])
             for one, receipt in zip(waiting, receipts, strict=True)
@@ -298,17 +298,6 @@ class Desk:
         recorded = [one for one in filed if known[one.id].stage is ConsentStage.RECORDED]
         stuck += [receipt for receipt in receipts if not isinstance(receipt, ConsentReceipt)]
         return stuck + (self._fetch(recorded, known) if recorded else [])
-
-    def _receipts(self, forms: Sequence[ConsentForm]) -> list[ConsentReceipt | HeduiError]:
-        """Have forms recorded together; where one is refused, each by itself."""
-        try:
-            return list(self._registrar.record(forms))
-        except (Refused, PeerFault) as error:
-            if isinstance(error, PeerFault) and error.code != _OF_ONE_FORM:
-                raise
-            if len(forms) == 1:
-                return [error]
-        return [receipt for form in forms for receipt in self._receipts([form])]
 
     def _file(self, fresh: Sequence[FiledCase]) -> list[HeduiError]:
         """Fix references and questions of new consents; give the cases that nobody can answer."""
@@ -331,7 +320,7 @@ class Desk:
         self, recorded: Sequence[FiledCase], known: dict[str, FiledConsent]
     ) -> list[HeduiError]:
         """Keep the tokens of recorded consents; give why some cannot be had."""
-        found = self._issued([known[one.id].consent_no for one in recorded])
+        found = _issued(self._registrar, [known[one.id].consent_no for one in recorded])
         asks = self._store.asks([one.id for one in recorded])
         pairs = list(zip(recorded, found, strict=True))
         ended = [one for one, why in pairs if _is_revoked(why)]
@@ -346,14 +335,29 @@ class Desk:
             self._store.keep_tokens([consents.ready(known[one.id]) for one, _ in issued], tokens)
         return [why for why in found if isinstance(why, Refused) and not _is_revoked(why)]
 
-    def _issued(self, numbers: Sequence[str]) -> list[IssuedTokens | Refused]:
-        """Fetch tokens together; where one consent is refused, each by itself."""
-        try:
-            return list(self._registrar.tokens(numbers))
-        except Refused as refused:
-            if len(numbers) == 1:
-                return [refused]
-        return [issued for number in numbers for issued in self._issued([number])]
+
+def _receipts(
+    registrar: Registrar, forms: Sequence[ConsentForm]
+) -> list[ConsentReceipt | HeduiError]:
+    """Have forms recorded together; where one is refused, each by itself."""
+    try:
+        return list(registrar.record(forms))
+    except (Refused, PeerFault) as error:
+        if isinstance(error, PeerFault) and error.code != _OF_ONE_FORM:
+            raise
+        if len(forms) == 1:
+            return [error]
+    return [receipt for form in forms for receipt in _receipts(registrar, [form])]
+
+
+def _issued(registrar: Registrar, numbers: Sequence[str]) -> list[IssuedTokens | Refused]:
+    """Fetch tokens together; where one consent is refused, each by itself."""
+    try:
+        return list(registrar.tokens(numbers))
+    except Refused as refused:
+        if len(numbers) == 1:
+            return [refused]
+    return [issued for number in numbers for issued in _issued(registrar, [number])]
 
 
 def _is_revoked(found: IssuedTokens | Refused) -> bool:

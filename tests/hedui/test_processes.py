@@ -57,7 +57,8 @@ def test_a_process_that_served_is_started_again_every_time(tmp_path: Path) -> No
 def test_a_start_that_the_system_refuses_does_not_end_the_watcher(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, refused = subprocess.Popen, []
+    real = subprocess.Popen
+    refused: list[int] = []
 
     def popen(*args: Any, **more: Any) -> Any:
         if len(refused) < 2:
