@@ -44,5 +44,8 @@ def main(
     console.print(results.table(rows))
 
 
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(main)
+
 if __name__ == "__main__":
-    typer.run(main)
+    app()

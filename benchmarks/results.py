@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.measuring import Direction, Row
 
@@ -36,7 +36,8 @@ def save(rows: Sequence[Row], path: Path = FILE) -> None:
 
 def table(rows: Sequence[Row]) -> Table:
     """Lay rows out for a person."""
-    drawn = Table("", "ours", "baseline", "unit", "ours / baseline", "target", "rounds")
+    name = Column("", no_wrap=True)
+    drawn = Table(name, "ours", "baseline", "unit", "ratio", "target", "rounds")
     for row in rows:
         target = "" if row.target is None else f"{_SIGN[row.direction]} {row.target:.2f}"
         drawn.add_row(

@@ -122,12 +122,9 @@ class Answerer:
         header = signed.claimed_header(batch)
         if header.sender != caller:
             raise PeerFault("WRONG_PARTY")
-        digest = hashlib.sha256(batch.envelope.payload).digest()
-        answer = _repeat(self._s.store.answered(header.qid), caller, digest)
-        if answer is None:
-            keys = self._party.manifest.party(caller, PartyRole.COORDINATOR).keys
-            opened = signed.verify(batch, header, keys)
-            answer = self._answer(opened, batch, keys[batch.envelope.signatures[0].kid].raw)
+        keys = self._party.manifest.party(caller, PartyRole.COORDINATOR).keys
+        opened = signed.verify(batch, header, keys)
+        answer = self._answer(opened, batch, keys[batch.envelope.signatures[0].kid].raw)
         return codec.encode_batch(signed.sign(answer, self._party.key))
 
     def _answer(self, opened: Opened, batch: SignedBatch, holder: bytes) -> Unsigned:
@@ -143,10 +140,10 @@ class Answerer:
             again = _repeat(ledger.answered(qid), caller, opened.digest)
             if again:
                 return again
+            self._consents.keep(shown, ledger)
             answers = [self._settle(ledger, draft, now) for draft in drafts]
             unsigned = signed.prepare(self._header(opened, moment), answers)
             stored = StoredAnswer(caller, opened.digest, unsigned.payload, _pack(unsigned))
-            self._consents.keep(shown, ledger)
             ledger.keep_answer(qid, stored, questions, now)
             _append(ledger, _entry(opened, batch, unsigned, drafts, now))
             if believed and now > self._written:

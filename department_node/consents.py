@@ -68,18 +68,35 @@ class Consents:
             shown.used[question.presentation] = token
 
     def keep(self, shown: Shown, ledger: Ledger) -> None:
-        """Make the used presentations durable, together with what was shown of them before."""
+        """Make the used presentations durable, together with what was shown of them before.
+
+        Raises:
+            PeerFault: CONSENT_INVALID, before anything is written, when two tokens have one id.
+        """
         shown.new.clear()
-        for digest, token in shown.used.items():
+        fresh = [
+            (digest, token)
+            for digest, token in shown.used.items()
+            if not self._known.covers(token.claims.jti, token)
+        ]
+        signed: dict[bytes, bytes] = {}
+        for _, token in fresh:
             jti = token.claims.jti
-            if self._known.covers(jti, token):
-                continue
-            presentation = shown.presentations[digest]
-            if ledger.add_presentation(jti, presentation):
-                shown.new.add(jti)
-            else:
-                before = ledger.presentation(jti) or presentation
-                ledger.replace_presentation(jti, _union(before, presentation))
+            before = ledger.presentation(jti)
+            known = signed.setdefault(
+                jti, consent.signed_digest(before) if before else token.signed
+            )
+            if known != token.signed:
+                raise _two_tokens()
+        for digest, token in fresh:
+            self._write(token.claims.jti, shown.presentations[digest], shown, ledger)
+
+    def _write(self, jti: bytes, presentation: bytes, shown: Shown, ledger: Ledger) -> None:
+        if ledger.add_presentation(jti, presentation):
+            shown.new.add(jti)
+            return
+        before = ledger.presentation(jti) or presentation
+        ledger.replace_presentation(jti, _union(before, presentation))
 
     def kept(self, shown: Shown) -> None:
         """Remember what the commit has made durable; a union is read again when it is named."""
@@ -110,9 +127,9 @@ class Consents:
     def _verified(self, presentation: bytes) -> Consent:
         found = self._read(presentation)
         jti = found.claims.jti
-        before = self._known.get(jti) or self._stored(jti)
+        before = self._known.get(jti)  # what is stored is compared inside the commit
         if before is not None and before.signed != found.signed:
-            raise PeerFault("CONSENT_INVALID", why="two tokens with one id")
+            raise _two_tokens()
         return found
 
     def _by_id(self, question: Question) -> Consent | None:
@@ -175,6 +192,10 @@ class _Memory:
 
 def _weight(token: Consent) -> int:
     return 1 + len(token.grants)
+
+
+def _two_tokens() -> PeerFault:
+    return PeerFault("CONSENT_INVALID", why="two tokens with one id")
 
 
 def _union(first: bytes, second: bytes) -> bytes:

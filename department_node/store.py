@@ -147,13 +147,6 @@ class Store:
         rows = list(facts.items())
         self.writer.write(lambda c: c.executemany("REPLACE INTO meta VALUES (?, ?)", rows))
 
-    def answered(self, qid: bytes) -> StoredAnswer | None:
-        """Find the answer to a query id."""
-        row = self._read.execute(
-            "SELECT sender, request, payload, items FROM answered WHERE qid = ?", (qid,)
-        ).fetchone()
-        return StoredAnswer(*row) if row else None
-
     def person(self, psn: bytes) -> Person | None:
         """Find an enrolled person whom the roll still has."""
         row = self._read.execute(

@@ -139,6 +139,11 @@ def join(first: bytes, second: bytes) -> bytes:
     return b"~".join([head, *both, b""])
 
 
+def signed_digest(presentation: bytes) -> bytes:
+    """Give the SHA-256 of what the issuer signed, whatever is disclosed beside it."""
+    return hashlib.sha256(presentation.partition(b"~")[0].rpartition(b".")[0]).digest()
+
+
 def grants_of(token: bytes) -> dict[tuple[str, str], Grant]:
     """Read the grants that a token's disclosures hold, without believing them."""
     grants = (_read_grant(text) for text in token.split(b"~")[1:-1])

@@ -243,7 +243,7 @@ def test_a_failing_database_is_a_typed_transport_refusal(
     def fail(_: bytes) -> object:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(node.store, "answered", fail)
+    monkeypatch.setattr(node.store, "person", fail)
     answerer = node.answerer()
     with pytest.raises(Unavailable, match="LOG_UNAVAILABLE"):
         answerer.ask("coordinator", question(twin))

@@ -60,8 +60,8 @@ def test_the_highest_time_never_falls(store: Store) -> None:
 def test_answers_are_found_by_query(store: Store) -> None:
     answer = StoredAnswer("coordinator", b"hash", b"payload", b"items")
     write(store, lambda ledger: ledger.keep_answer(QID, answer, b"asked", 7))
-    assert store.answered(QID) == answer
-    assert store.answered(bytes(16)) is None
+    assert store.ledger().answered(QID) == answer
+    assert store.ledger().answered(bytes(16)) is None
     with pytest.raises(HeduiError, match="LOG_UNAVAILABLE"):
         write(store, lambda ledger: ledger.keep_answer(QID, answer, b"asked", 8))
 

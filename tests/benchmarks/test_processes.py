@@ -1,0 +1,64 @@
+"""Serving processes: their ports are read, they end with the block, failures are named."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks import callers, echo, enrol, town
+from benchmarks.__main__ import BENCHMARKS, chosen
+from benchmarks.processes import NotServing, serving
+
+NODE = "public_security"
+
+
+def test_the_echo_answers_in_the_size_it_was_told(tmp_path: Path) -> None:
+    place = town.build(tmp_path / "federation", departments=[NODE], people=1)
+    words = ["benchmarks.echo", str(place.folder / NODE), "321"]
+    with (
+        serving(tmp_path / "logs", {"echo": words}) as ports,
+        callers.line(place.coordinator, NODE, ports["echo"], echo.METHOD) as say,
+    ):
+        seconds, replies = callers.through(say, [os.urandom(100)] * 40)
+    assert seconds > 0
+    assert {len(reply) for reply in replies} == {321}
+    assert len(replies) == 40
+
+
+def test_replies_come_in_the_order_of_the_requests() -> None:
+    requests = [str(number).encode() for number in range(100)]
+    assert callers.through(lambda request: b"re " + request, requests)[1] == [
+        b"re " + request for request in requests
+    ]
+
+
+def test_a_process_that_ends_is_named_with_what_it_said(tmp_path: Path) -> None:
+    with (
+        pytest.raises(NotServing, match=r"(?s)broken: .*no_such_module"),
+        serving(tmp_path, {"broken": ["benchmarks.no_such_module"]}),
+    ):
+        pass
+
+
+def test_the_primitives_take_time_for_everybody() -> None:
+    assert enrol.primitives(("79030119700312011X",) * 20) > 20 * 20e-6
+
+
+def test_a_part_is_chosen_by_the_beginning_of_its_name() -> None:
+    assert [one.name for one in chosen("ask.")] == ["ask.standing", "ask.first"]
+    assert chosen("") == list(BENCHMARKS)
+    with pytest.raises(Exception, match="household"):
+        chosen("nothing")
+
+
+def test_targets_are_those_of_the_issue() -> None:
+    found = {one.name: (one.target, one.direction.value) for one in BENCHMARKS}
+    assert json.dumps(found) == json.dumps(
+        {
+            "ask.standing": (0.3, "more"),
+            "ask.first": (0.2, "more"),
+            "enrol": (0.6, "more"),
+            "household": (None, "less"),
+        }
+    )
