@@ -20,7 +20,7 @@ from department_node.roll import HALF, Entry, Roll, count
 from department_node.store import RollEntry, Store, StoredBatch
 from federation import enrolment, limits
 from federation.enrolment import BlindBatch, BlindEvaluation
-from federation.errors import PeerFault, Refused
+from federation.errors import BadInput, PeerFault, Refused
 
 BATCH: Final = limits.BATCH
 JUMP: Final = 1 << 20
@@ -137,7 +137,14 @@ class Enrolment:
                 back.append(entry.key)
 
     def _leave(self, roll: Roll) -> None:
+        """Mark who has left; a roll without anybody is taken for a fault of the source.
+
+        Raises:
+            BadInput: ROLL_EMPTY, with nobody marked.
+        """
         gone = [key for key in self._store.present_keys(self._epoch) if not roll.has(key)]
+        if gone and not roll.met():
+            raise BadInput("ROLL_EMPTY", enrolled=len(gone))
         self._store.mark_present(gone, False)
         self.tally.left = len(gone)
 

@@ -5,7 +5,7 @@ one scalar and lets nothing else out. Does not know consent, budgets or who asks
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Scalars(Protocol):
 class Person:
     """An enrolled person: the register's own key and the name's pseudonym (or none)."""
 
-    key: str
+    key: str = field(repr=False)
     name: bytes
 
 

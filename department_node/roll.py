@@ -69,6 +69,10 @@ class Roll:
         sql = "SELECT 1 FROM met WHERE key = ?"
         return self._met.execute(sql, (self._hash(key),)).fetchone() is not None
 
+    def met(self) -> int:
+        """Count the usable rows of the last reading."""
+        return int(self._met.execute("SELECT count(*) FROM met").fetchone()[0])
+
     def _entry(self, row: tuple[object, ...]) -> Entry:
         if len(row) != 3 or row[0] is None or row[2] is None:
             raise BadInput("ROLL_COLUMNS")

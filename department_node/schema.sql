@@ -1,5 +1,6 @@
--- State of one department node. One writer process; every table is written inside the group commit
--- that also appends to the log, so that nothing leaves that is not written down.
+-- State of one department node. One writer process; consents, uses, cells and stored answers are
+-- written inside the group commit that also appends to the log, so that nothing leaves that is not
+-- written down.
 
 CREATE TABLE IF NOT EXISTS meta (
     name TEXT PRIMARY KEY,

@@ -107,7 +107,6 @@ class StatusKeeper:
             wait = every
             try:
                 self.refresh()
-                tick()
             except (HeduiError, OSError) as error:
                 log.warning("status list not refreshed: %s", getattr(error, "code", "disk"))
                 wait = min(RETRY, every)

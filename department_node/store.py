@@ -19,6 +19,7 @@ from department_node.evaluate import Person
 from department_node.gate import Usage
 from department_node.writer import Writer
 from federation.errors import BadInput, Unavailable
+from federation.party import private_file
 
 FILE: Final = "node.sqlite"
 VERSION: Final = 1
@@ -63,7 +64,7 @@ class StoredAnswer:
 class Cell:
     """Where an answer is frozen: the record (or pseudonym), the year and the question."""
 
-    subject: bytes
+    subject: bytes = field(repr=False)
     year: int
     question: bytes
 
@@ -111,6 +112,10 @@ class Store:
         self._path = folder / FILE
         self._local = local()
         self._readers: list[sqlite3.Connection] = []
+        try:
+            private_file(self._path)
+        except OSError as e:
+            raise Unavailable("LOG_UNAVAILABLE", why=type(e).__name__) from e
         with typed_errors():
             connection = self._connect()
             _prepare(connection)

@@ -11,7 +11,7 @@ from department_node.enrolment import JUMP, Enrolment, Tally
 from department_node.records import SqliteRecords
 from department_node.store import Store
 from federation.enrolment import BlindBatch, BlindEvaluation
-from federation.errors import PeerFault, Refused, Unavailable
+from federation.errors import BadInput, PeerFault, Refused, Unavailable
 from tests.department_node.rolls import (
     EPOCH,
     FakeRegistrar,
@@ -205,13 +205,13 @@ def test_who_leaves_the_roll_is_absent_and_comes_back_for_nothing(town: Make) ->
     one.holds(people(5))
 
 
-def test_an_empty_roll_forgets_nobody_for_good(town: Make) -> None:
+def test_an_empty_roll_is_a_fault_and_forgets_nobody(town: Make) -> None:
     one = town(people(5))
     one.enrol()
-    assert one.enrol([]).left == 5
-    one.enrol(people(5))
-    assert one.registrar.elements == 5
+    with pytest.raises(BadInput, match="ROLL_EMPTY"):
+        one.enrol([])
     one.holds(people(5))
+    assert one.registrar.elements == 5
 
 
 def test_who_has_left_is_still_known_as_a_relative(town: Make) -> None:

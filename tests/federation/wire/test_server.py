@@ -279,7 +279,7 @@ def _raising(error: BaseException) -> Handler:
     return handler
 
 
-def test_a_bug_says_nothing_to_the_caller_and_all_to_the_log(
+def test_a_bug_says_nothing_to_the_caller_and_its_place_to_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with _serving(_raising(ZeroDivisionError("person 7903"))) as house:
@@ -293,7 +293,8 @@ def test_a_bug_says_nothing_to_the_caller_and_all_to_the_log(
         assert "7903" not in str(call.trailing_metadata())
         assert "7903" not in str(cause)
     (record,) = caplog.records
-    assert (record.getMessage(), record.exc_info is not None) == (f"{METHOD} failed", True)
+    assert record.getMessage().startswith(f"{METHOD} failed: ZeroDivisionError at test_server.py:")
+    assert "7903" not in caplog.text
 
 
 def test_a_server_survives_bugs_and_refusals() -> None:
@@ -450,3 +451,14 @@ def test_a_recorder_hears_what_was_refused(echo: Echo) -> None:
         with pytest.raises(Refused):
             house.call(b"ab")
         assert heard == [("in", METHOD, b"ab")]
+
+
+def test_a_bug_is_logged_without_what_it_choked_on() -> None:
+    def choke() -> None:
+        int("79030119700312011X")
+
+    with pytest.raises(ValueError, match="79030119700312011X") as caught:
+        choke()
+    told = server._where(caught.value)
+    assert "ValueError at test_server.py" in told
+    assert "7903" not in told
