@@ -3,6 +3,9 @@
 Ours is the whole way: mutual TLS, signed request, gate, evaluation, durable log, signed answer. The
 baseline is a bare gRPC echo under the same mutual TLS, of the same requests and answer sizes. Every
 answer of ours is verified and compared with the records, after the clock has stopped.
+
+The node keeps itself to one core, as it does in service; the echo is left to the scheduler, as a
+plain gRPC server is. Kept to one core too, the echo is up to half as fast again on two cores.
 """
 
 from collections.abc import Callable, Iterator
