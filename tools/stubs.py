@@ -4,6 +4,7 @@ Knows protoc and the layout. Does not edit what protoc writes.
 """
 
 import sys
+import sysconfig
 import tempfile
 from filecmp import cmpfiles
 from importlib import resources
@@ -18,8 +19,10 @@ def generate(target: Path) -> None:
     """Write the stubs below ``target``."""
     sources = sorted((ROOT / "proto" / "federation" / "v1").glob("*.proto"))
     include = resources.files("grpc_tools") / "_proto"
+    plugin = Path(sysconfig.get_path("scripts")) / "protoc-gen-mypy"
     arguments = [f"-I{ROOT / 'proto'}", f"-I{include}", f"--python_out={target}"]
-    done = protoc.main(["protoc", *arguments, f"--mypy_out=quiet:{target}", *map(str, sources)])
+    arguments += [f"--plugin=protoc-gen-mypy={plugin}", f"--mypy_out=quiet:{target}"]
+    done = protoc.main(["protoc", *arguments, *map(str, sources)])
     if done:
         sys.exit(done)
 
