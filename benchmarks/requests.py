@@ -83,14 +83,16 @@ class Asking:
 
     def _token(self, number: int, person: str) -> Held:
         now, registrar = self._now, self._town.registrar
+        jti, salt = os.urandom(16), os.urandom(16)
+        sub = oprf.psn(self._evaluator.evaluate_known(labels.id_input(person)))
         claims = Claims(
             issuer=registrar.id,
             audience=self._department.id,
-            sub=oprf.psn(self._evaluator.evaluate_known(labels.id_input(person))),
+            sub=sub,
             issued=clock.day_start(now),
             not_before=clock.day_start(now),
             expires=clock.month_end(now + limits.REQUEST_LIFE),
-            jti=os.urandom(16),
+            jti=jti,
             holder=self._town.coordinator.key.verify_key.raw,
             status_index=number,
             status_uri=status.uri_of(registrar.id, self._department.id),
@@ -101,10 +103,11 @@ class Asking:
             uses_a_month=100,
             data_life_days=0,
             role="APPLICANT",
-            household_salt=os.urandom(16),
-            household_commitment=os.urandom(32),
+            household_salt=salt,
+            household_commitment=consent.household_commitment(salt, [sub]),
             members=1,
             evidence=os.urandom(32),
+            chain=jti,
         )
         grants = {
             os.urandom(16): Grant(predicate=p, parameter=parameter, form=form, max_uses=12)

@@ -299,5 +299,6 @@ def _no_consent() -> Consent:
         household_commitment=b"",
         members=0,
         evidence=b"",
+        chain=b"",
     )
     return Consent(claims=claims, grants={}, slots=0, signed=b"")

@@ -23,17 +23,19 @@ KIND: Final = "hedui-consent/v1"
 
 _CLAIMS: Final = frozenset(
     {"iss", "vct", "aud", "sub", "iat", "nbf", "exp", "jti", "cnf", "status", "purpose"}
-    | {"policy", "frequency", "data_life", "role", "household", "evidence", "grants", "_sd_alg"}
+    | {"policy", "frequency", "data_life", "role", "household", "evidence", "chain", "grants"}
+    | {"_sd_alg"}
 )
 _GRANT_KEYS: Final = frozenset({"predicate", "parameter", "form", "max_uses"})
-_GRANT_OPTIONAL: Final = frozenset({"members", "args"})
+_GRANT_OPTIONAL: Final = frozenset({"members", "args", "recheck"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """Permission for one question: predicate, policy parameter, form and number of uses.
 
-    ``members`` is the signed household size of a threshold; ``args`` are 32-byte pseudonyms.
+    ``members`` is the signed household size of a threshold; ``args`` are 32-byte pseudonyms; a
+    ``recheck`` is looked up anew, once, on a signed objection (protocol §5).
     """
 
     predicate: str
@@ -42,11 +44,16 @@ class Grant:
     max_uses: int
     members: int = 0
     args: tuple[bytes, ...] = ()
+    recheck: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """The visible claims of a token. Times in UTC seconds; ``sub`` is the 32-byte pseudonym."""
+    """The visible claims of a token. Times in UTC seconds; ``sub`` is the 32-byte pseudonym.
+
+    ``chain`` is the id of the first token of a row of renewals at this department: uses count along
+    it.
+    """
 
     issuer: str
     audience: str
@@ -69,6 +76,7 @@ class Claims:
     household_commitment: bytes
     members: int
     evidence: bytes
+    chain: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +257,7 @@ def _read_grant(text: bytes) -> Grant:
         max_uses=_whole(value["max_uses"], 10_000),
         members=_whole(value.get("members", 0), 1_000),
         args=tuple(_sized(a, 32) for a in _list(value.get("args", []), 100)),
+        recheck=_true(value, "recheck"),
     )
 
 
@@ -288,6 +297,7 @@ def _read_claims(c: Json) -> Claims:
         household_commitment=_sized(household["commitment"], 32),
         members=_whole(household["members"], limits.HOUSEHOLD_PERSONS),
         evidence=_sized(c["evidence"], 32),
+        chain=_sized(c["chain"], 16),
     )
 
 
@@ -314,6 +324,7 @@ def _claims_json(c: Claims) -> Json:
             "members": c.members,
         },
         "evidence": b64(c.evidence),
+        "chain": b64(c.chain),
         "_sd_alg": "sha-256",
     }
 
@@ -329,6 +340,8 @@ def _grant_json(grant: Grant) -> Json:
         value["members"] = grant.members
     if grant.args:
         value["args"] = [b64(a) for a in grant.args]
+    if grant.recheck:
+        value["recheck"] = True
     return value
 
 
@@ -348,6 +361,13 @@ def _whole(value: Any, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
         raise _malformed("integer")
     return value
+
+
+def _true(value: Json, name: str) -> bool:
+    """Read a mark that is either there and true, or not there."""
+    if value.get(name, True) is not True:
+        raise _malformed(name)
+    return name in value
 
 
 def _sized(value: Any, size: int) -> bytes:

@@ -81,6 +81,10 @@ class Refusal(IntEnum):
     NODE_PAUSED = 20
     SOURCE_UNAVAILABLE = 21
     QUESTION_MALFORMED = 22
+    RECHECK_EXHAUSTED = 23
+    THRESHOLDS_EXHAUSTED = 24
+    MANDATE_INVALID = 25
+    MANDATE_EXHAUSTED = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

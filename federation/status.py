@@ -44,9 +44,9 @@ class StatusList:
         return Status(value) if value < 3 else Status.SUSPENDED
 
 
-def uri_of(registrar: str, department: str) -> str:
-    """Name the list of one department."""
-    return f"hedui:{registrar}/status/{department}/0"
+def uri_of(registrar: str, department: str, series: int = 0) -> str:
+    """Name one list of a department's series: the next begins when the last is nearly full."""
+    return f"hedui:{registrar}/status/{department}/{series}"
 
 
 def pack(states: Mapping[int, Status]) -> bytes:

@@ -166,6 +166,7 @@ def _token(
         household_commitment=household.commitment,
         members=form.members,
         evidence=hashlib.sha256(evidence_salt + form.persons[person].evidence).digest(),
+        chain=jti,
     )
     grants = {ports.random(16): _grant(request, consent, household, ports) for request in requests}
     return Issued(

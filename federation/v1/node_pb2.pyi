@@ -100,6 +100,10 @@ class _RefusalEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal.Value
     NODE_PAUSED: _Refusal.ValueType  # 20
     SOURCE_UNAVAILABLE: _Refusal.ValueType  # 21
     QUESTION_MALFORMED: _Refusal.ValueType  # 22
+    RECHECK_EXHAUSTED: _Refusal.ValueType  # 23
+    THRESHOLDS_EXHAUSTED: _Refusal.ValueType  # 24
+    MANDATE_INVALID: _Refusal.ValueType  # 25
+    MANDATE_EXHAUSTED: _Refusal.ValueType  # 26
 
 class Refusal(_Refusal, metaclass=_RefusalEnumTypeWrapper):
     """Why a question was refused: one code per step of admission (protocol note §5)."""
@@ -127,6 +131,10 @@ BUDGET_EXHAUSTED: Refusal.ValueType  # 19
 NODE_PAUSED: Refusal.ValueType  # 20
 SOURCE_UNAVAILABLE: Refusal.ValueType  # 21
 QUESTION_MALFORMED: Refusal.ValueType  # 22
+RECHECK_EXHAUSTED: Refusal.ValueType  # 23
+THRESHOLDS_EXHAUSTED: Refusal.ValueType  # 24
+MANDATE_INVALID: Refusal.ValueType  # 25
+MANDATE_EXHAUSTED: Refusal.ValueType  # 26
 Global___Refusal: _TypeAlias = Refusal  # noqa: Y015
 
 @_typing.final

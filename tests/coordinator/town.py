@@ -381,6 +381,7 @@ CLAIMS = Claims(
     household_commitment=bytes(32),
     members=1,
     evidence=bytes(32),
+    chain=bytes(16),
 )
 
 

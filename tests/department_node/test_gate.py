@@ -63,6 +63,7 @@ CLAIMS = Claims(
     household_commitment=bytes(32),
     members=1,
     evidence=bytes(32),
+    chain=b"j" * 16,
 )
 HEADER = Header(
     method=ASK,

@@ -53,6 +53,7 @@ CLAIMS = Claims(
     household_commitment=b"c" * 32,
     members=3,
     evidence=b"e" * 32,
+    chain=b"j" * 16,
 )
 VEHICLE = Grant(predicate="P40", parameter="", form="boolean", max_uses=2)
 DEPOSIT = Grant(

@@ -139,14 +139,15 @@ class Twin:
     def claims(self, department: str, person: str) -> Claims:
         now = self.clock.now()
         self._index += 1
+        jti, sub = os.urandom(16), self.psn(department, person)
         return Claims(
             issuer="registrar",
             audience=department,
-            sub=self.psn(department, person),
+            sub=sub,
             issued=clock.day_start(now),
             not_before=clock.day_start(now),
             expires=clock.month_end(now),
-            jti=os.urandom(16),
+            jti=jti,
             holder=self.coordinator.key.verify_key.raw,
             status_index=self._index,
             status_uri=status.uri_of("registrar", department),
@@ -158,9 +159,10 @@ class Twin:
             data_life_days=0,
             role="APPLICANT",
             household_salt=bytes(16),
-            household_commitment=bytes(32),
+            household_commitment=consent.household_commitment(bytes(16), [sub]),
             members=1,
             evidence=bytes(32),
+            chain=jti,
         )
 
     def token(self, claims: Claims, *grants: Grant) -> bytes:
