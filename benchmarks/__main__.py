@@ -8,10 +8,17 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import ask, enrol, household, results
+from benchmarks import ask, batch, enrol, household, match, memory, results
 from benchmarks.measuring import Benchmark, Row, measure
 
-BENCHMARKS: Final[Sequence[Benchmark]] = [*ask.BENCHMARKS, *enrol.BENCHMARKS, *household.BENCHMARKS]
+BENCHMARKS: Final[Sequence[Benchmark]] = [
+    *ask.BENCHMARKS,
+    *batch.BENCHMARKS,
+    *enrol.BENCHMARKS,
+    *household.BENCHMARKS,
+    *match.BENCHMARKS,
+    *memory.BENCHMARKS,
+]
 
 
 def chosen(prefix: str) -> list[Benchmark]:

@@ -19,24 +19,50 @@ _SECONDS: Final = 60.0
 
 Line = Callable[[bytes], bytes]
 """Sends one request and gives the reply."""
+Stream = Callable[[Iterator[bytes]], Iterator[bytes]]
+"""Sends request after request and gives the replies in their order."""
 
 
 @contextmanager
 def line(caller: Party, peer: str, port: int, method: str) -> Iterator[Line]:
     """Open a channel of ``caller`` to a port where ``peer``'s certificate is shown."""
-    credentials = grpc.ssl_channel_credentials(
-        root_certificates=caller.manifest.ca,
-        private_key=caller.tls.key,
-        certificate_chain=caller.tls.certificate,
-    )
-    options = [*OPTIONS, ("grpc.ssl_target_name_override", tls_name(peer))]
-    with grpc.secure_channel(f"127.0.0.1:{port}", credentials, options) as channel:
+    with _channel(caller, peer, port) as channel:
         invoke: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{method}")
 
         def send(request: bytes) -> bytes:
             return invoke(request, timeout=_SECONDS)
 
         yield send
+
+
+@contextmanager
+def stream(caller: Party, peer: str, port: int, method: str) -> Iterator[Stream]:
+    """Open a channel as ``line`` does, for calls of many messages."""
+    with _channel(caller, peer, port) as channel:
+        invoke: grpc.StreamStreamMultiCallable[bytes, bytes]
+        invoke = channel.stream_stream(f"/{method}")
+
+        def send(requests: Iterator[bytes]) -> Iterator[bytes]:
+            return invoke(requests, timeout=_SECONDS)
+
+        yield send
+
+
+def flowing(send: Stream, requests: Sequence[bytes]) -> tuple[float, list[bytes]]:
+    """Send all requests over one stream; gives the seconds it took and the replies in order."""
+    began = time.perf_counter()
+    replies = list(send(iter(requests)))
+    return time.perf_counter() - began, replies
+
+
+def _channel(caller: Party, peer: str, port: int) -> grpc.Channel:
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=caller.manifest.ca,
+        private_key=caller.tls.key,
+        certificate_chain=caller.tls.certificate,
+    )
+    options = [*OPTIONS, ("grpc.ssl_target_name_override", tls_name(peer))]
+    return grpc.secure_channel(f"127.0.0.1:{port}", credentials, options)
 
 
 def through(send: Line, requests: Sequence[bytes]) -> tuple[float, list[bytes]]:

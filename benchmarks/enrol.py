@@ -1,15 +1,22 @@
 """``enrol``: persons a second from a department's roll to stored pseudonyms.
 
-Ours is the department's whole enrolment against the real registrar over mutual TLS: reading and
-checking the roll, batches written down before they are sent, blinding, the signed calls, quota and
-evaluation at the registrar, proof, outputs, storing. The baseline is the sum of what the primitives
-alone cost for the same ids, one after the other in this process, by the Rust package ``voprf`` on
-both sides: hash to the group and blind; evaluate with a proof; verify, take the blinds off, hash.
+Ours is the department's whole enrolment, with its settings as they come, against the real registrar
+over mutual TLS: reading and checking the roll, batches written down before they are sent, blinding,
+the signed calls, quota and evaluation at the registrar, proof, outputs, storing. The baseline is
+the sum of what the primitives alone cost for the same ids, one after the other in this process, by
+the Rust package ``voprf`` on both sides: hash to the group and blind; evaluate with a proof;
+verify, take the blinds off, hash.
+
+Ours uses more than one core: the department's and the registrar's are two processes anyway.
+``enrol.second_worker`` says how much of that is the second worker's: the baseline is the same
+enrolment with one worker, whose rate over that of ``enrol``'s baseline is what one core does beside
+the registrar.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -20,56 +27,72 @@ from benchmarks import town
 from benchmarks.measuring import ROUNDS, Benchmark, Direction, Play, Round
 from benchmarks.processes import serving
 from crypto import labels
-from department_node.enrolment import BATCH
+from department_node.enrolment import BATCH, WORKERS
 from department_node.node import Node
 from federation.clock import epoch_of
 from hedui.demo.stage import REGISTRAR
 
-_PEOPLE: Final = 4_096
+_PEOPLE: Final = 8_192
+_ENROLMENTS: Final = 2
+"""Most enrolments in a round."""
 
 
 class NotEnrolled(Exception):
     """Somebody was not enrolled: what was measured was not the work."""
 
 
-@dataclass(slots=True)
-class _Contest:
-    """Departments that have enrolled nobody yet, the next one first."""
+@dataclass(frozen=True, slots=True)
+class _Departments:
+    """Departments that have enrolled nobody yet."""
 
     place: town.Town
-    departments: list[str]
+    left: list[str]
 
-    def play(self) -> Round:
-        """Enrol the next department, then do the primitives alone."""
-        seconds = _enrol(self.place, self.departments.pop(0))
-        bare = primitives(self.place.people)
-        return Round(ours=_PEOPLE / seconds, baseline=_PEOPLE / bare)
+    def enrol(self, workers: int) -> float:
+        """Enrol the next department; gives the seconds."""
+        department = self.left.pop()
+        with Node(self.place.folder / department) as node:
+            node.settings = replace(node.settings, enrol_workers=workers)
+            run = node.enrolment()
+            began = perf_counter()
+            tally = run.run()
+            node.finish_enrolment()
+            seconds = perf_counter() - began
+            enrolled = node.store.enrolled(epoch_of(node.clock.now()))
+        if enrolled != len(self.place.people) or tally.rejected:
+            raise NotEnrolled(f"{department}: {tally}")
+        return seconds
+
+
+Playing = Callable[[_Departments], Round]
+
+
+def against_primitives(departments: _Departments) -> Round:
+    """Enrol with the workers that are set by default, then do the primitives alone."""
+    return _round(departments.enrol(WORKERS), primitives(departments.place.people))
+
+
+def second_worker(departments: _Departments) -> Round:
+    """Enrol with two workers, then with one."""
+    return _round(departments.enrol(2), departments.enrol(1))
+
+
+def _round(ours: float, baseline: float) -> Round:
+    return Round(ours=_PEOPLE / ours, baseline=_PEOPLE / baseline)
 
 
 @contextmanager
-def contest(folder: Path) -> Iterator[Play]:
-    """Found a federation with a department a round: nobody is enrolled twice in one."""
+def contest(playing: Playing, folder: Path) -> Iterator[Play]:
+    """Found a federation with enough departments: nobody is enrolled twice in one."""
     home = folder / "federation"
-    departments = [f"department_{number}" for number in range(ROUNDS + 1)]
-    place = town.build(home, departments=departments, people=_PEOPLE)
+    names = [f"department_{number}" for number in range((ROUNDS + 1) * _ENROLMENTS)]
+    place = town.build(home, departments=names, people=_PEOPLE)
     registrar = ["hedui", "registrar", "serve", "--json", "--folder", str(home / REGISTRAR)]
     with ExitStack() as stack:
         stack.enter_context(serving(folder, {REGISTRAR: registrar}))
-        contest = _Contest(place, departments)
-        contest.play()
-        yield contest.play
-
-
-def _enrol(place: town.Town, department: str) -> float:
-    with Node(place.folder / department) as node:
-        run = node.enrolment()
-        began = perf_counter()
-        tally = run.run()
-        node.finish_enrolment()
-        seconds = perf_counter() - began
-        if node.store.enrolled(epoch_of(node.clock.now())) != len(place.people) or tally.rejected:
-            raise NotEnrolled(f"{department}: {tally}")
-    return seconds
+        play = partial(playing, _Departments(place, names))
+        play()
+        yield play
 
 
 def primitives(people: tuple[str, ...]) -> float:
@@ -90,7 +113,14 @@ BENCHMARKS: Final = [
         name="enrol",
         unit="persons/s",
         direction=Direction.MORE,
-        target=0.6,
-        stage=contest,
-    )
+        target=0.8,
+        stage=partial(contest, against_primitives),
+    ),
+    Benchmark(
+        name="enrol.second_worker",
+        unit="persons/s",
+        direction=Direction.MORE,
+        target=None,
+        stage=partial(contest, second_worker),
+    ),
 ]

@@ -46,11 +46,12 @@ class Benchmark:
     direction: Direction
     target: float | None
     stage: Stage
+    rounds: int = ROUNDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the results; ``ratio`` is ours / baseline, None without a baseline."""
+    """One line of the results; ``ratio`` is the rounds' median, None without a baseline."""
 
     name: str
     ours: float
@@ -70,30 +71,35 @@ class Row:
         return self.ratio >= self.target if more else self.ratio <= self.target
 
 
-def measure(benchmark: Benchmark, folder: Path, rounds: int = ROUNDS) -> Row:
+def measure(benchmark: Benchmark, folder: Path) -> Row:
     """Set a benchmark up in an empty folder and play its rounds.
 
     Raises:
         ValueError: fewer than five rounds.
         HeduiError: a part of the program failed; nothing is measured then.
     """
-    if rounds < ROUNDS:
+    if benchmark.rounds < ROUNDS:
         raise ValueError(f"a median of at least {ROUNDS} rounds")
     with benchmark.stage(folder) as play:
-        played = [play() for _ in range(rounds)]
+        played = [play() for _ in range(benchmark.rounds)]
     return summarise(benchmark, played)
 
 
 def summarise(benchmark: Benchmark, played: list[Round]) -> Row:
-    """Take the medians of both sides, and their ratio."""
+    """Take the medians of both sides, and that of the rounds' ratios.
+
+    The two sides of a round are measured one right after the other: what slows the machine down for
+    a while slows both.
+    """
     ours = median(one.ours for one in played)
     bare = [one.baseline for one in played if one.baseline is not None]
     baseline = median(bare) if bare else None
+    ratios = [one.ours / one.baseline for one in played if one.baseline]
     return Row(
         name=benchmark.name,
         ours=ours,
         baseline=baseline,
-        ratio=ours / baseline if baseline else None,
+        ratio=median(ratios) if ratios else None,
         unit=benchmark.unit,
         rounds=len(played),
         direction=benchmark.direction,

@@ -38,6 +38,7 @@ class Held:
 
     number: int
     jti: bytes
+    sub: bytes = field(repr=False)
     token: bytes = field(repr=False)
 
 
@@ -114,7 +115,7 @@ class Asking:
             for (p, parameter), form in _FORMS.items()
         }
         return Held(
-            number=number, jti=claims.jti, token=consent.issue(claims, grants, registrar.key)
+            number=number, jti=jti, sub=sub, token=consent.issue(claims, grants, registrar.key)
         )
 
     def _question(self, pair: Pair, *, presentation: bytes = b"", jti: bytes = b"") -> bytes:

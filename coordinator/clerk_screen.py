@@ -11,9 +11,9 @@ from rich.table import Table
 
 from coordinator.asking.planner import Plan, Surroundings
 from coordinator.casework.cases import CASE_BYTES, Reading
-from coordinator.desk import Ran, Standing
+from coordinator.desk import Ran, Rechecked, Standing
 from coordinator.findings.leaving import Leaving
-from coordinator.findings.screen import place_name
+from coordinator.findings.screen import item, place_name, result
 from coordinator.words import reason, say
 from federation import catalogue
 from federation.terminal import Terminal
@@ -121,6 +121,27 @@ def ran(at: Terminal, one: Ran, seconds: float) -> None:
         _say(at, "not_ready", case=case.filed.id, stage=stage)
     numbers = {"answered": one.answered, "refused": one.refused, "silent": one.silent}
     _say(at, "ran", **numbers, seconds=f"{seconds:.1f}")
+
+
+def rechecked(at: Terminal, case_id: str, done: Rechecked, around: Surroundings) -> None:
+    """Say what was told before an objection and after, department by department."""
+    rows = list(zip(done.before, done.after, strict=True))
+    at.emit(
+        {
+            "case": case_id,
+            "rechecked": [
+                {"department": old.department, "before": old.outcome, "after": new.outcome}
+                for old, new in rows
+            ],
+            "refused": done.ran.refused,
+            "silent": done.ran.silent,
+        }
+    )
+    for old, new in rows:
+        before, after = (result(row, around, at.lang) for row in (old, new))
+        where = place_name(old.department, around, at.lang)
+        what = item(old, around, at.lang)
+        _say(at, "rechecked", department=where, item=what, before=before, after=after)
 
 
 def listed(at: Terminal, cases: Sequence[Standing], around: Surroundings) -> None:

@@ -3,11 +3,12 @@
 Knows arguments and what is printed. Every command is one call at the desk.
 """
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Group
@@ -17,11 +18,12 @@ from coordinator import clerk_screen as clerk
 from coordinator.asking.conductor import Event
 from coordinator.board import Board
 from coordinator.casework.filed import ConsentStage
-from coordinator.desk import Desk, Ran
+from coordinator.desk import Desk, Disputed, Ran
 from coordinator.findings import report as reports
 from coordinator.findings import screen
 from coordinator.opening import open_desk
 from federation.errors import BadInput
+from federation.exchange import Purpose
 from federation.terminal import (
     FolderOption,
     JsonOption,
@@ -31,7 +33,23 @@ from federation.terminal import (
     terminal,
 )
 
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
 app = typer.Typer(help="Cases 核对业务: open, consent, ask, show.", no_args_is_help=True)
+
+
+def _purpose(word: str) -> Purpose:
+    """Read for what a case is opened by old signatures: never for a new application."""
+    if word not in Purpose.__members__ or word == Purpose.ENTRY.name:
+        raise typer.BadParameter(word)
+    return Purpose[word]
+
+
+def _digest(word: str) -> str:
+    if not _DIGEST.fullmatch(word):
+        raise typer.BadParameter("64 hexadecimal digits")
+    return word
+
 
 CaseIds = Annotated[list[str] | None, typer.Argument(help="case numbers 案号")]
 CaseId = Annotated[str, typer.Argument(help="case number 案号")]
@@ -165,6 +183,85 @@ def revoke(
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
         clerk.standing(at, desk.revoke(case))
+
+
+@app.command()
+def suspend(
+    case: CaseId,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Suspend a case's consent until it is resumed. 暂停授权,解除前不再提问。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        clerk.standing(at, desk.suspend(case))
+
+
+@app.command()
+def resume(
+    case: CaseId,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Lift the centre's own suspension. 解除本中心的暂停;登记方的暂停由登记方解除。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        clerk.standing(at, desk.resume(case))
+
+
+@app.command()
+def household(
+    case: CaseId,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Report a changed household: all its consents end. 家庭成员变动:结束该户全部授权,须重签。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        for one in desk.change_household(case):
+            clerk.standing(at, one)
+
+
+@app.command()
+def renew(
+    case: CaseId,
+    trigger: Annotated[
+        Purpose, typer.Option(parser=_purpose, metavar="REVIEW|MONITORING|STATUS", help="触发事由")
+    ],
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Open a case by the signatures of this one, while aid goes on. 在保期间凭原授权立复核案。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        clerk.standing(at, desk.renew(case, trigger))
+
+
+@app.command()
+def recheck(
+    case: CaseId,
+    person: Annotated[int, typer.Option(min=1, help="place in the case 案件中第几人")],
+    predicate: Annotated[str, typer.Option(help="question 核对项目")],
+    evidence: Annotated[
+        str, typer.Option(parser=_digest, help="SHA-256 of the signed objection 异议书的 SHA-256")
+    ],
+    parameter: Annotated[str | None, typer.Option(help="its parameter 项目参数")] = None,
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Put a question once more, on a signed objection. 凭签字的异议书复核一个项目,每年一次。"""
+    at = terminal(lang, json)
+    question = Disputed(place=person - 1, predicate=predicate, parameter=parameter)
+    with _desk(folder, at) as desk:
+        done = desk.recheck(case, question, bytes.fromhex(evidence))
+        clerk.rechecked(at, case, done, desk.around)
+    if done.ran.silent or done.ran.refused:
+        raise typer.Exit(1)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ _BOUNDS: Final = {
     "patience_ms": (10, 300_000),
     "pause_ms": (0, 60_000),
     "longest_pause_ms": (0, 60_000),
-    "consent_days": (1, 366),
+    "consent_days": (1, 3_660),
     "max_uses": (1, 10_000),
 }
 

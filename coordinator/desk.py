@@ -4,62 +4,25 @@ Composes cases, consents, questions and findings. Does not know a command line, 
 ports were made (``opening`` does). What a call returns from has happened and is on the disk.
 """
 
-import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from coordinator.asking.conductor import Conductor, Event, Progress, State
 from coordinator.asking.planner import Plan, Surroundings, plan
-from coordinator.asking.questions import Told
+from coordinator.asking.questions import Ask, Told
 from coordinator.asking.record import Record
-from coordinator.casework import cases, consents
+from coordinator.casework import cases
 from coordinator.casework.cases import Case, Reading
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
-from coordinator.findings.assess import assess
+from coordinator.consent_desk import ConsentDesk, ConsentTerms, Registrar
+from coordinator.findings.assess import Row, Status, assess
 from coordinator.findings.leaving import Leaving, leaving
 from coordinator.findings.report import Report, make
 from coordinator.store import Store
-from crypto.keys import VerifyKey
 from federation.clock import Clock, business_date
-from federation.consenting import ConsentForm, ConsentReceipt, IssuedTokens
-from federation.errors import BadInput, HeduiError, PeerFault, Refused
-
-FORMS: Final = 500
-"""Cases whose consents are settled, and durable, before the next are begun."""
-DAY: Final = 86_400
-_OF_ONE_FORM: Final = "CONSENT_FORM_INVALID"
-"""What the registrar calls one form's own fault; every other fault concerns the whole call."""
-
-
-class Registrar(Protocol):
-    """Whoever records consents and issues tokens."""
-
-    def record(self, forms: Sequence[ConsentForm]) -> list[ConsentReceipt]:
-        """Record forms, or add signatures."""
-        ...
-
-    def tokens(self, consent_nos: Sequence[str]) -> list[IssuedTokens]:
-        """Issue the tokens of complete consents."""
-        ...
-
-    def revoke(self, consent_nos: Sequence[str]) -> list[ConsentReceipt]:
-        """Revoke consents for good."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentTerms:
-    """How long a consent lasts, how often each question may be put, and who signs tokens.
-
-    ``random`` draws references and salts.
-    """
-
-    days: int
-    max_uses: int
-    issuers: dict[str, VerifyKey] = field(repr=False)
-    random: Callable[[int], bytes] = os.urandom
+from federation.errors import BadInput
+from federation.exchange import Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +59,31 @@ class Ran:
     failed: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disputed:
+    """What somebody objects to: the answers to one question about one person (by place)."""
+
+    place: int
+    predicate: str
+    parameter: str | None = None
+
+    def fits(self, row: Row) -> bool:
+        """Tell whether a report's line is one of them; without a parameter, whatever it was."""
+        same = (row.person, row.predicate) == (self.place, self.predicate)
+        return (
+            same and self.parameter in {None, row.parameter} and row.status is not Status.NOT_ASKED
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rechecked:
+    """What a report said of a question before it was put once more, and after, line by line."""
+
+    before: tuple[Row, ...]
+    after: tuple[Row, ...]
+    ran: Ran
+
+
 class Desk:
     """Everything the centre does with its cases."""
 
@@ -110,7 +98,7 @@ class Desk:
     ) -> None:
         self._store = books.store
         self._record = books.record
-        self._registrar = registrar
+        self._consents = ConsentDesk(books.store, registrar, around, terms, clock)
         self._conductor = conductor
         self.around = around
         self._terms = terms
@@ -154,16 +142,9 @@ class Desk:
         """File consents with the registrar and fetch the tokens of those that are complete.
 
         Raises:
-            BadInput: CASE_UNKNOWN; PLAN_EMPTY when there is nobody to ask, and as below.
-            Refused: what the registrar says of a form or consent; all other cases have gone on.
-            PeerFault: CONSENT_FORM_INVALID, likewise.
-            PeerFault, Unavailable: as the call fails; call again to go on.
+            BadInput, Refused, PeerFault, Unavailable: as ``ConsentDesk.file``.
         """
-        stuck: list[HeduiError] = []
-        for start in range(0, len(case_ids), FORMS):
-            stuck += self._consent(self._store.cases(case_ids[start : start + FORMS]))
-        if stuck:
-            raise stuck[0]
+        self._consents.file(case_ids)
         return self.standing(case_ids)
 
     def plan(self, case_id: str) -> Plan:
@@ -188,6 +169,7 @@ class Desk:
         Raises:
             BadInput: CASE_UNKNOWN.
         """
+        self._consents.renew_tokens(case_ids)
         standing = self.standing(case_ids)
         ready = [one.filed.id for one in standing if one.stage is ConsentStage.READY]
         sums: Counter[str] = Counter()
@@ -204,6 +186,7 @@ class Desk:
             progress(event)
 
         self._conductor.run(ready, count, group=group, again=again)
+        self._consents.confirm(ready)
         return Ran(
             answered=sums["answered"],
             refused=sums["refused"],
@@ -245,16 +228,75 @@ class Desk:
         """Revoke a case's consent; nothing more is asked from then on.
 
         Raises:
-            BadInput: CASE_UNKNOWN, or CONSENT_NOT_FILED.
-            Refused, PeerFault, Unavailable: as the registrar says; asking has stopped all the same.
+            BadInput, Refused, PeerFault, Unavailable: as ``ConsentDesk.revoke``.
         """
-        (standing,) = self.standing([case_id])
-        consent = self._store.consents([case_id]).get(case_id)
-        if consent is None or not consent.consent_no:
-            raise BadInput("CONSENT_NOT_FILED", case=case_id)
-        self._store.update_consents([consents.revoked(consent)])
-        self._registrar.revoke([consent.consent_no])
-        return Standing(filed=standing.filed, stage=ConsentStage.REVOKED)
+        self._consents.revoke(case_id)
+        return self._one(case_id)
+
+    def suspend(self, case_id: str) -> Standing:
+        """Let a case's consent rest; nothing is asked until it is resumed.
+
+        Raises:
+            BadInput, Refused, PeerFault, Unavailable: as ``ConsentDesk.suspend``.
+        """
+        self._consents.suspend(case_id)
+        return self._one(case_id)
+
+    def resume(self, case_id: str) -> Standing:
+        """Lift the centre's own suspension of a case's consent.
+
+        Raises:
+            BadInput, Refused, PeerFault, Unavailable: as ``ConsentDesk.resume``.
+        """
+        self._consents.resume(case_id)
+        return self._one(case_id)
+
+    def change_household(self, case_id: str) -> list[Standing]:
+        """End the consents of all cases of a household that has changed.
+
+        Raises:
+            BadInput, Refused, PeerFault, Unavailable: as ``ConsentDesk.change_household``.
+        """
+        return self.standing(self._consents.change_household(case_id))
+
+    def renew(self, case_id: str, purpose: Purpose) -> Standing:
+        """Open a case of the same people while aid is in force, by the signatures of before.
+
+        Raises:
+            BadInput: CASE_UNKNOWN, CONSENT_NOT_FILED, or PLAN_EMPTY when nothing that was consented
+                to is asked for this purpose.
+        """
+        (before,) = self._store.cases([case_id])
+        (number,) = self.new([replace(before.case, purpose=purpose)], before.plan)
+        self._consents.renew_consent(case_id, number)
+        return self._one(number)
+
+    def recheck(
+        self, case_id: str, question: Disputed, evidence: bytes, progress: Progress = lambda _: None
+    ) -> Rechecked:
+        """Put a question once more to all its departments, on a signed objection.
+
+        Raises:
+            BadInput: CASE_UNKNOWN, CONSENT_NOT_FILED, or NOTHING_TO_RECHECK when no department has
+                answered such a question.
+            Refused, PeerFault, Unavailable: as the registrar says; call again to go on.
+        """
+        before = tuple(filter(question.fits, self.show(case_id).rows))
+        if len({row.parameter for row in before}) != 1 or not any(row.answer for row in before):
+            raise BadInput("NOTHING_TO_RECHECK", case=case_id)
+        asks = [
+            Ask(
+                person=question.place,
+                department=row.department,
+                predicate=row.predicate,
+                parameter=row.parameter,
+            )
+            for row in before
+        ]
+        self._consents.recheck(case_id, asks, evidence)
+        ran = self.run([case_id], progress)
+        after = tuple(filter(question.fits, self.show(case_id).rows))
+        return Rechecked(before=before, after=after, ran=ran)
 
     def case_ids(self) -> list[str]:
         """List all cases in the order they were opened."""
@@ -276,92 +318,9 @@ class Desk:
     def _plan(self, filed: FiledCase) -> Plan:
         return plan(filed.case, filed.plan, self.around, business_date(filed.opened))
 
-    def _consent(self, filed: Sequence[FiledCase]) -> list[HeduiError]:
-        """Take cases as far as they go; give why some of them stay behind."""
-        before = self._store.consents([one.id for one in filed])
-        stuck = self._file([one for one in filed if one.id not in before])
-        known = self._store.consents([one.id for one in filed])
-        filed = [one for one in filed if one.id in known]
-        asks = self._store.asks([one.id for one in filed])
-        open_stages = {ConsentStage.FILED, ConsentStage.BLOCKED}
-        waiting = [one for one in filed if known[one.id].stage in open_stages]
-        uses = self._terms.max_uses
-        forms = [consents.form(one.case, asks[one.id], known[one.id], uses) for one in waiting]
-        receipts = _receipts(self._registrar, forms) if forms else []
-        said = [
-            consents.after(known[one.id], receipt, one.case, asks[one.id])
-            for one, receipt in zip(waiting, receipts, strict=True)
-            if isinstance(receipt, ConsentReceipt)
-        ]
-        self._store.update_consents(said)
-        known |= {one.case_id: one for one in said}
-        recorded = [one for one in filed if known[one.id].stage is ConsentStage.RECORDED]
-        stuck += [receipt for receipt in receipts if not isinstance(receipt, ConsentReceipt)]
-        return stuck + (self._fetch(recorded, known) if recorded else [])
-
-    def _file(self, fresh: Sequence[FiledCase]) -> list[HeduiError]:
-        """Fix references and questions of new consents; give the cases that nobody can answer."""
-        planned = {one.id: self._plan(one).asks for one in fresh}
-        asked = [case_id for case_id, asks in planned.items() if asks]
-        if asked:
-            not_after = self._clock.now() + self._terms.days * DAY
-            self._store.file_consents(
-                [
-                    FiledConsent(
-                        case_id=case_id, reference=self._terms.random(16), not_after=not_after
-                    )
-                    for case_id in asked
-                ],
-                [(case_id, ask) for case_id in asked for ask in planned[case_id]],
-            )
-        return [BadInput("PLAN_EMPTY", case=case_id) for case_id in planned if not planned[case_id]]
-
-    def _fetch(
-        self, recorded: Sequence[FiledCase], known: dict[str, FiledConsent]
-    ) -> list[HeduiError]:
-        """Keep the tokens of recorded consents; give why some cannot be had."""
-        found = _issued(self._registrar, [known[one.id].consent_no for one in recorded])
-        asks = self._store.asks([one.id for one in recorded])
-        pairs = list(zip(recorded, found, strict=True))
-        ended = [one for one, why in pairs if _is_revoked(why)]
-        self._store.update_consents([consents.revoked(known[one.id]) for one in ended])
-        issued = [(one, mine) for one, mine in pairs if isinstance(mine, IssuedTokens)]
-        tokens = [
-            token
-            for filed, mine in issued
-            for token in consents.tokens_of(filed, asks[filed.id], mine, self._terms.issuers)
-        ]
-        if issued:
-            self._store.keep_tokens([consents.ready(known[one.id]) for one, _ in issued], tokens)
-        return [why for why in found if isinstance(why, Refused) and not _is_revoked(why)]
-
-
-def _receipts(
-    registrar: Registrar, forms: Sequence[ConsentForm]
-) -> list[ConsentReceipt | HeduiError]:
-    """Have forms recorded together; where one is refused, each by itself."""
-    try:
-        return list(registrar.record(forms))
-    except (Refused, PeerFault) as error:
-        if isinstance(error, PeerFault) and error.code != _OF_ONE_FORM:
-            raise
-        if len(forms) == 1:
-            return [error]
-    return [receipt for form in forms for receipt in _receipts(registrar, [form])]
-
-
-def _issued(registrar: Registrar, numbers: Sequence[str]) -> list[IssuedTokens | Refused]:
-    """Fetch tokens together; where one consent is refused, each by itself."""
-    try:
-        return list(registrar.tokens(numbers))
-    except Refused as refused:
-        if len(numbers) == 1:
-            return [refused]
-    return [issued for number in numbers for issued in _issued(registrar, [number])]
-
-
-def _is_revoked(found: IssuedTokens | Refused) -> bool:
-    return isinstance(found, Refused) and found.code == "CONSENT_REVOKED"
+    def _one(self, case_id: str) -> Standing:
+        (standing,) = self.standing([case_id])
+        return standing
 
 
 def _standing(filed: FiledCase, consent: FiledConsent | None, numbers: tuple[int, int]) -> Standing:

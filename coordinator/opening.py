@@ -5,6 +5,7 @@ Knows every part's maker. Does not know what anybody will do at the desk.
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator import config
@@ -16,8 +17,9 @@ from coordinator.asking.requests import Asker
 from coordinator.asking.transport import WireTransport
 from coordinator.casework import programmes
 from coordinator.config import Settings
+from coordinator.consent_desk import ConsentTerms
 from coordinator.database import Database, open_database, url_of
-from coordinator.desk import Books, ConsentTerms, Desk
+from coordinator.desk import Books, Desk
 from coordinator.store import Store
 from federation import catalogue, party
 from federation.clock import Clock, SystemClock
@@ -27,9 +29,39 @@ from federation.wire.channel import Peers
 from federation.wire.registrar_client import RegistrarClient
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """An opened installation, which nobody else may hold meanwhile."""
+
+    party: Party
+    settings: Settings
+    database: Database
+    peers: Peers
+    clock: Clock
+
+    def asker(self) -> Asker:
+        """Tell who asks."""
+        policy = self.party.policy.version
+        return Asker(party=self.party.id, key=self.party.key, policy_version=policy)
+
+    def transport(self) -> WireTransport:
+        """Give the way to the departments."""
+        timeout = self.settings.timeout_ms / 1000
+        return WireTransport(self.party.manifest, self.peers, timeout)
+
+    def patience(self) -> Patience:
+        """Tell how often and how long a department is asked."""
+        return Patience(
+            tries=self.settings.tries,
+            whole=self.settings.patience_ms / 1000,
+            pause=self.settings.pause_ms / 1000,
+            longest_pause=self.settings.longest_pause_ms / 1000,
+        )
+
+
 @contextmanager
-def open_desk(folder: Path, clock: Clock | None = None) -> Iterator[Desk]:
-    """Open the desk of an installation; nobody else may hold it meanwhile.
+def installation(folder: Path, clock: Clock | None = None) -> Iterator[Installed]:
+    """Open an installation for one use.
 
     Raises:
         BadInput, PeerFault: as ``party.load``; DATA_FOLDER_IN_USE, SETTINGS_INVALID.
@@ -40,56 +72,59 @@ def open_desk(folder: Path, clock: Clock | None = None) -> Iterator[Desk]:
     settings = config.parse(installed.settings)
     peers = Peers(installed.tls, installed.tap)
     with party.lock(installed.data), closing(peers):
+        installed.pin()
         database = open_database(url_of(settings.database, installed.data))
         with closing(database):
-            yield _desk(installed, settings, database, peers, clock)
+            yield Installed(
+                party=installed, settings=settings, database=database, peers=peers, clock=clock
+            )
 
 
-def _desk(
-    installed: Party, settings: Settings, database: Database, peers: Peers, clock: Clock
-) -> Desk:
-    document = installed.manifest
+@contextmanager
+def open_desk(folder: Path, clock: Clock | None = None) -> Iterator[Desk]:
+    """Open the desk of an installation; nobody else may hold it meanwhile.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``.
+    """
+    with installation(folder, clock) as installed:
+        yield _desk(installed)
+
+
+def _desk(installed: Installed) -> Desk:
+    document = installed.party.manifest
     around = Surroundings(
         programmes=programmes.load(),
         catalogue=catalogue.load(),
         manifest=document,
-        policy=installed.policy,
+        policy=installed.party.policy,
     )
+    database, settings = installed.database, installed.settings
     return Desk(
         books=Books(store=Store(database), record=Record(database)),
-        registrar=RegistrarClient(installed, peers, clock),
-        conductor=_conductor(installed, settings, database, peers, clock),
+        registrar=RegistrarClient(installed.party, installed.peers, installed.clock),
+        conductor=_conductor(installed),
         around=around,
         terms=ConsentTerms(
             days=settings.consent_days,
             max_uses=settings.max_uses,
             issuers=dict(document.registrar.keys),
+            holder=installed.party.key.verify_key.raw,
         ),
-        clock=clock,
+        clock=installed.clock,
     )
 
 
-def _conductor(
-    installed: Party, settings: Settings, database: Database, peers: Peers, clock: Clock
-) -> Conductor:
-    document = installed.manifest
+def _conductor(installed: Installed) -> Conductor:
+    nodes = installed.party.manifest.having(PartyRole.NODE)
     return Conductor(
-        Asker(
-            party=installed.id,
-            key=installed.key,
-            policy_version=installed.policy.version,
-        ),
-        {node.id: node.keys for node in document.having(PartyRole.NODE)},
+        installed.asker(),
+        {node.id: node.keys for node in nodes},
         Ports(
-            journal=Journal(database),
-            transport=WireTransport(document, peers, settings.timeout_ms / 1000),
-            clock=clock,
+            journal=Journal(installed.database),
+            transport=installed.transport(),
+            clock=installed.clock,
         ),
-        Patience(
-            tries=settings.tries,
-            whole=settings.patience_ms / 1000,
-            pause=settings.pause_ms / 1000,
-            longest_pause=settings.longest_pause_ms / 1000,
-        ),
-        settings.workers,
+        installed.patience(),
+        installed.settings.workers,
     )

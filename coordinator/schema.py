@@ -68,6 +68,7 @@ consent = Table(
     Column("consent_no", String(64), nullable=False),
     Column("state", String(24), nullable=False),
     Column("missing", Text, nullable=False),
+    Column("renews", String(64), nullable=False),  # the consent by whose signatures it goes
 )
 
 token = Table(
@@ -79,6 +80,8 @@ token = Table(
     Column("jti", LargeBinary, nullable=False),
     Column("token", LargeBinary, nullable=False),
     Column("presented", Text, nullable=False),  # what was disclosed and answered there
+    Column("expires", BigInteger, nullable=False),
+    Column("holder", LargeBinary, nullable=False),  # the key that may use it
 )
 
 ask = Table(
@@ -91,6 +94,7 @@ ask = Table(
     Column("predicate", String(8), nullable=False),
     Column("parameter", String(64), nullable=False),
     Column("answered_by", _NUMBER),  # the batch of the newest answer
+    Column("lost", String(64), nullable=False),  # why no token grants it any more
     Index("ask_once", "case_id", "place", "department", "predicate", "parameter", unique=True),
 )
 
@@ -118,7 +122,20 @@ question = Table(
     Column("batch_id", _NUMBER, ForeignKey("question_batch.batch_id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("ask_id", _NUMBER, ForeignKey("ask.ask_id"), nullable=False),
+    Column("recheck", LargeBinary),  # id of the recheck's token that it was put with
     Index("question_ask", "ask_id"),
+)
+
+recheck = Table(
+    "recheck",
+    metadata,
+    Column("jti", LargeBinary(16), primary_key=True),
+    Column("ask_id", _NUMBER, ForeignKey("ask.ask_id"), nullable=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("evidence", LargeBinary, nullable=False),  # SHA-256 of the signed objection
+    Column("filed", BigInteger, nullable=False),
+    Column("batch_id", _NUMBER),  # with what it was answered
+    Index("recheck_ask", "ask_id"),
 )
 
 answer = Table(
@@ -139,4 +156,68 @@ answer = Table(
     ForeignKeyConstraint(
         ["batch_id", "position"], ["question.batch_id", "question.position"], name="answer_question"
     ),
+)
+
+mandate = Table(
+    "mandate",
+    metadata,
+    Column("mandate_id", LargeBinary(16), primary_key=True),
+    Column("document", LargeBinary, nullable=False),  # the draft, then the signed mandate
+    Column("signed", Integer, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("round", Integer, nullable=False),  # asked once a round
+    Column("created", BigInteger, nullable=False),
+)
+
+mandate_part = Table(
+    "mandate_part",
+    metadata,
+    Column("mandate_id", LargeBinary(16), ForeignKey("mandate.mandate_id"), primary_key=True),
+    Column("first", Integer, primary_key=True),
+    Column("ids", Text, nullable=False),  # 18 characters each, rising
+)
+
+mandate_list = Table(
+    "mandate_list",
+    metadata,
+    Column("mandate_id", LargeBinary(16), ForeignKey("mandate.mandate_id"), primary_key=True),
+    Column("department", String(64), primary_key=True),
+    Column("signed_list", LargeBinary, nullable=False),
+    Column("presented", Integer, nullable=False),
+)
+
+mandate_block = Table(
+    "mandate_block",
+    metadata,
+    Column("mandate_id", LargeBinary(16), primary_key=True),
+    Column("department", String(64), primary_key=True),
+    Column("block", Integer, primary_key=True),
+    Column("pseudonyms", LargeBinary, nullable=False),
+    Column(
+        "places", LargeBinary, nullable=False
+    ),  # whose they are: 4 bytes each, places in the list
+    Column("presented", Integer, nullable=False),
+    ForeignKeyConstraint(
+        ["mandate_id", "department"],
+        ["mandate_list.mandate_id", "mandate_list.department"],
+        name="mandate_block_list",
+    ),
+)
+
+mandate_ask = Table(
+    "mandate_ask",
+    metadata,
+    Column("ask_id", _NUMBER, primary_key=True),
+    Column("mandate_id", LargeBinary(16), ForeignKey("mandate.mandate_id"), nullable=False),
+    Column("department", String(64), nullable=False),
+    Column("block", Integer, nullable=False),
+    Column("predicate", String(8), nullable=False),
+    Column("parameter", String(64), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("request", LargeBinary, nullable=False),  # as it is sent, but for the presentations
+    Column("state", String(16), nullable=False),
+    Column("said", LargeBinary),  # the answer and one outcome a person
+    Column("receipt", LargeBinary),  # exactly as it came
+    Index("mandate_ask_round", "mandate_id", "round", "department", "block"),
 )

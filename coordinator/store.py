@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from coordinator.asking.questions import Ask
 from coordinator.casework.cases import Case, CasePerson, Method, Relation, Signature
-from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent, Token
+from coordinator.casework.consents import Fetched
+from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent, Recheck, Token
 from coordinator.casework.programmes import Role
 from coordinator.database import Database, chunks
-from coordinator.schema import ask, case_file, consent, person, serial, token
+from coordinator.schema import ask, case_file, consent, person, recheck, serial, token
 from federation.errors import BadInput
 from federation.exchange import Purpose
 from federation.ids import PersonId
@@ -27,6 +28,31 @@ _PEOPLE = (
     .order_by(person.c.case_id, person.c.place)
 )
 _CONSENTS = select(consent).where(consent.c.case_id.in_(bindparam("ids", expanding=True)))
+_BY_SIGNATURE = select(consent).where(
+    consent.c.consent_no.in_(bindparam("ids", expanding=True))
+    | consent.c.renews.in_(bindparam("ids", expanding=True))
+)
+_TOKEN_IDS = select(token.c.case_id, token.c.jti).where(
+    token.c.case_id.in_(bindparam("ids", expanding=True))
+)
+_ENDING = (
+    select(token.c.case_id)
+    .where(
+        token.c.case_id.in_(bindparam("ids", expanding=True)),
+        (token.c.expires <= bindparam("before")) | (token.c.holder != bindparam("mine")),
+    )
+    .distinct()
+)
+_FOUND = update(ask).where(ask.c.case_id.in_(bindparam("ids", expanding=True))).values(lost="")
+_HERE = (
+    (ask.c.case_id == bindparam("of"))
+    & (ask.c.place == bindparam("at"))
+    & (ask.c.department == bindparam("where"))
+    & (ask.c.predicate == bindparam("what"))
+    & (ask.c.parameter == bindparam("how"))
+)
+_LOST = update(ask).where(_HERE).values(lost=bindparam("why"))
+_ASK_ID = select(ask.c.ask_id).where(_HERE)
 _ASKS = (
     select(ask).where(ask.c.case_id.in_(bindparam("ids", expanding=True))).order_by(ask.c.ask_id)
 )
@@ -123,6 +149,15 @@ class Store:
                 for row in connection.execute(_CONSENTS, {"ids": ids})
             }
 
+    def by_signature(self, consent_nos: Sequence[str]) -> list[FiledConsent]:
+        """Read consents by the registrar's numbers, and those that go by their signatures."""
+        with self._database.reading() as connection:
+            return [
+                _consent(row)
+                for ids in chunks(consent_nos)
+                for row in connection.execute(_BY_SIGNATURE, {"ids": ids})
+            ]
+
     def file_consents(
         self, consents: Sequence[FiledConsent], asks: Iterable[tuple[str, Ask]]
     ) -> None:
@@ -148,26 +183,66 @@ class Store:
             with self._database.writing() as connection:
                 connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
 
-    def keep_tokens(self, consents: Sequence[FiledConsent], tokens: Sequence[Token]) -> None:
-        """Keep the tokens of complete consents and make their cases ready."""
-        rows = [
-            {
-                "case_id": one.case_id,
-                "place": one.place,
-                "department": one.department,
-                "jti": one.jti,
-                "token": one.token,
-                "presented": "",
-            }
-            for one in tokens
+    def keep_tokens(self, consents: Sequence[FiledConsent], fetched: Sequence[Fetched]) -> None:
+        """Keep the tokens of complete consents, and which questions they grant no more."""
+        if not consents:
+            return
+        tokens = [_token_row(each) for one in fetched for each in one.tokens]
+        lost = [
+            _place(consent.case_id, ask) | {"why": "POLICY_NOT_ANSWERED"}
+            for consent, one in zip(consents, fetched, strict=True)
+            for ask in one.lost
         ]
         with self._database.writing() as connection:
             for ids in chunks([one.case_id for one in consents]):
                 connection.execute(delete(token).where(token.c.case_id.in_(ids)))
+                connection.execute(_FOUND, {"ids": ids})
+            connection.execute(insert(token), tokens)
+            if lost:
+                connection.execute(_LOST, lost)
+            connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
+
+    def token_ids(self, case_ids: Sequence[str]) -> dict[str, set[bytes]]:
+        """Read the ids of the tokens that cases have."""
+        found: dict[str, set[bytes]] = {case_id: set() for case_id in case_ids}
+        with self._database.reading() as connection:
+            for ids in chunks(case_ids):
+                for case_id, jti in connection.execute(_TOKEN_IDS, {"ids": ids}):
+                    found[case_id].add(bytes(jti))
+        return found
+
+    def ending(self, case_ids: Sequence[str], before: int, mine: bytes) -> list[str]:
+        """Find cases with a token that ends before a time, or that is not for this key."""
+        with self._database.reading() as connection:
+            return [
+                case_id
+                for ids in chunks(case_ids)
+                for case_id in connection.scalars(
+                    _ENDING, {"ids": ids, "before": before, "mine": mine}
+                )
+            ]
+
+    def file_rechecks(
+        self, case_id: str, rechecks: Sequence[Recheck], evidence: bytes, now: int
+    ) -> None:
+        """Keep the tokens of an objection; known ones stay as they are."""
+        with self._database.writing() as connection:
+            ids = [one.jti for one in rechecks]
+            known = set(connection.scalars(select(recheck.c.jti).where(recheck.c.jti.in_(ids))))
+            rows = [
+                {
+                    "jti": one.jti,
+                    "ask_id": connection.scalar(_ASK_ID, _place(case_id, one.ask)),
+                    "token": one.token,
+                    "evidence": evidence,
+                    "filed": now,
+                    "batch_id": None,
+                }
+                for one in rechecks
+                if one.jti not in known
+            ]
             if rows:
-                connection.execute(insert(token), rows)
-            if consents:
-                connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
+                connection.execute(insert(recheck), rows)
 
 
 def _numbers(connection: Connection, areas: Sequence[str], year: int) -> list[str]:
@@ -254,6 +329,31 @@ def _consent_row(one: FiledConsent) -> dict[str, Any]:
         "consent_no": one.consent_no,
         "state": one.stage.value,
         "missing": json.dumps(one.missing),
+        "renews": one.renews,
+    }
+
+
+def _token_row(one: Token) -> dict[str, Any]:
+    return {
+        "case_id": one.case_id,
+        "place": one.place,
+        "department": one.department,
+        "jti": one.jti,
+        "token": one.token,
+        "presented": "",
+        "expires": one.expires,
+        "holder": one.holder,
+    }
+
+
+def _place(case_id: str, one: Ask) -> dict[str, Any]:
+    """Say where a question stands, as the parameters of a statement."""
+    return {
+        "of": case_id,
+        "at": one.person,
+        "where": one.department,
+        "what": one.predicate,
+        "how": one.parameter,
     }
 
 
@@ -274,6 +374,7 @@ def _consent(row: Row[Any]) -> FiledConsent:
         consent_no=row.consent_no,
         stage=ConsentStage(row.state),
         missing=tuple(json.loads(row.missing)),
+        renews=row.renews,
     )
 
 
@@ -285,6 +386,7 @@ def _ask_row(case_id: str, one: Ask) -> dict[str, Any]:
         "predicate": one.predicate,
         "parameter": one.parameter,
         "answered_by": None,
+        "lost": "",
     }
 
 

@@ -22,6 +22,10 @@ class BadKey(CryptoError):
     """Key material is malformed."""
 
 
+class UnknownSuite(BadKey):
+    """A key belongs to a suite that no provider has registered here."""
+
+
 class BadElement(CryptoError):
     """An input, a scalar or a group element is not one this group can work with."""
 

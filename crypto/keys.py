@@ -1,8 +1,7 @@
-"""Ed25519 keys and the sealing of any key under a passphrase.
+"""Keys that sign and verify, whatever their suite, and the sealing of any key under a passphrase.
 
-Knows 32-byte keys, their names and a self-describing sealed form. Does not know files, who
-holds a key or how long it is valid. Signatures follow libsodium's acceptance rules: they
-refuse keys and commitments of small order and encodings that are not canonical.
+Knows keys, their names and a self-describing sealed form. Does not know files, who holds a key or
+how long it is valid, nor any algorithm of signing: a key carries its suite.
 """
 
 import unicodedata
@@ -11,86 +10,86 @@ from enum import Enum
 from hashlib import blake2b, sha256
 from typing import NoReturn, Self
 
-from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import CryptoError as NaclError
 from nacl.pwhash import argon2id
 from nacl.secret import SecretBox
 from nacl.utils import random
 
 from crypto.errors import BadKey, BadPassphrase, BadSignature
-from crypto.labels import KID_ED25519, SEAL
+from crypto.labels import KID, SEAL
+from crypto.suites import ED25519, SEED_SIZE, Suite
 
 KEY_SIZE = 32
-SIGNATURE_SIZE = 64
 PLAIN_MAX = 2**20
 """Most bytes one sealed file holds: keys, not archives."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyKey:
-    """A public Ed25519 key; `kid` is its name: 32 hexadecimal digits of its hash."""
+    """A public key of a suite; `kid` is its name: 32 hexadecimal digits of a hash of both."""
 
     raw: bytes
+    suite: Suite = field(default=ED25519, repr=False)
     kid: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Name the key.
 
         Raises:
-            BadKey: the key does not have 32 bytes.
+            BadKey: the bytes are no key of the suite.
         """
-        if len(self.raw) != KEY_SIZE:
-            raise BadKey("a verification key has 32 bytes")
-        object.__setattr__(self, "kid", sha256(KID_ED25519 + self.raw).digest()[:16].hex())
+        self.suite.admit(self.raw)
+        named = sha256(KID + self.suite.name.encode() + b"|" + self.raw).digest()
+        object.__setattr__(self, "kid", named[:16].hex())
 
     def verify(self, message: bytes, signature: bytes) -> None:
-        """Refuse unless this key signed the message (RFC 8032 §5.1.7, libsodium's rules).
+        """Refuse unless this key signed the message, by the rules of its suite.
 
         Raises:
             BadSignature: it did not.
         """
-        if len(signature) != SIGNATURE_SIZE:
-            raise BadSignature("a signature has 64 bytes")
         try:
-            crypto_sign_open(signature + message, self.raw)
-        except NaclError as error:
-            raise BadSignature(f"not signed by {self.kid}") from error
+            self.suite.verify(self.raw, message, signature)
+        except BadSignature as error:
+            raise BadSignature(f"not signed by {self.kid}: {error}") from error
 
 
 class SigningKey:
-    """A secret Ed25519 key; it is not shown, copied or pickled."""
+    """A secret key of a suite; it is not shown, copied or pickled."""
 
-    __slots__ = ("_expanded", "verify_key")
+    __slots__ = ("_expanded", "_seed", "verify_key")
 
     verify_key: VerifyKey
     _expanded: bytes
+    _seed: bytes
 
-    def __init__(self, expanded: bytes, verify_key: VerifyKey) -> None:
-        """Take libsodium's 64-byte form; use `generate` or `from_seed` instead."""
+    def __init__(self, seed: bytes, expanded: bytes, verify_key: VerifyKey) -> None:
+        """Take what the suite has derived; use `generate` or `from_seed` instead."""
+        self._seed = seed
         self._expanded = expanded
         self.verify_key = verify_key
 
     @classmethod
-    def generate(cls) -> Self:
+    def generate(cls, suite: Suite = ED25519) -> Self:
         """Draw a new key from the operating system's randomness."""
-        return cls.from_seed(random(KEY_SIZE))
+        return cls.from_seed(random(SEED_SIZE), suite)
 
     @classmethod
-    def from_seed(cls, seed: bytes) -> Self:
-        """Rebuild the key of a 32-byte seed (RFC 8032 §5.1.5).
+    def from_seed(cls, seed: bytes, suite: Suite = ED25519) -> Self:
+        """Rebuild the key of a 32-byte seed (for Ed25519: RFC 8032 §5.1.5).
 
         Raises:
             BadKey: the seed does not have 32 bytes.
         """
-        if len(seed) != KEY_SIZE:
+        if len(seed) != SEED_SIZE:
             raise BadKey("a signing key's seed has 32 bytes")
-        public, expanded = crypto_sign_seed_keypair(seed)
-        return cls(expanded, VerifyKey(public))
+        public, expanded = suite.expand(seed)
+        return cls(seed, expanded, VerifyKey(public, suite))
 
     @property
     def seed(self) -> bytes:
         """The 32 secret bytes, for sealing only."""
-        return self._expanded[:KEY_SIZE]
+        return self._seed
 
     @property
     def kid(self) -> str:
@@ -98,8 +97,8 @@ class SigningKey:
         return self.verify_key.kid
 
     def sign(self, message: bytes) -> bytes:
-        """Give the 64-byte signature of a message (RFC 8032 §5.1.6)."""
-        return crypto_sign(message, self._expanded)[:SIGNATURE_SIZE]
+        """Give the signature of a message."""
+        return self.verify_key.suite.sign(self._expanded, message)
 
     def __repr__(self) -> str:
         """Name the key, never show it."""

@@ -12,8 +12,8 @@ LEAF = b"\x00"
 NODE = b"\x01"
 """Prefix of an inner node's hash (RFC 6962 §2.1)."""
 
-KID_ED25519 = b"hedui/kid/v1|ed25519|"
-"""Prefix of the hash that names an Ed25519 key."""
+KID = b"hedui/kid/v1|"
+"""Prefix of the hash that names a key; its suite and a bar follow."""
 
 SEAL = b"hedui/seal/v1"
 """BLAKE2b personalisation of the key that seals other keys (at most 16 bytes)."""

@@ -1,81 +1,41 @@
 """One request's way through the node: gate → evaluate → log → sign.
 
-Knows the order in which nothing can be skipped (protocol note §5). The thinking is in ``gate`` and
-``evaluate``; what is durable is in ``store``. Does not know sockets.
+Knows the order in which nothing can be skipped (protocol note §5). The thinking is in ``gate``,
+``drafting`` and ``page``; what is durable is in ``ledger``. Does not know sockets.
+
+Tokens are verified by the caller's thread; what depends on the books is decided inside the writer's
+transaction, where nothing changes meanwhile and its pages are at hand.
 """
 
-import hashlib
 import os
-import struct
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
-from functools import lru_cache
-from sqlite3 import Connection
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from crypto import envelope
-from department_node import gate
+from department_node import drafting, gate
 from department_node.catalogue import NodeCatalogue
-from department_node.consents import Consents, Shown
-from department_node.evaluate import Minimized, Period, Person, evaluate, period_of
-from department_node.gate import Admitted, Moment
+from department_node.consents import Consents, Keeping, Shown
+from department_node.drafting import Drafter, Facts, Line, NotPrompt, Work
+from department_node.gate import Moment
+from department_node.ledger import Ledger, StoredAnswer, Writes
 from department_node.records import RecordSource
 from department_node.refusals import Refusals
-from department_node.store import Cell, Ledger, Names, Spent, Store, StoredAnswer, typed_errors
+from department_node.store import Store, typed_errors
 from federation import exchange, limits
-from federation.clock import Clock, business_date
+from federation.clock import Clock
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
-from federation.exchange import Answer, Header, Outcome, Question, Refusal, SaltedItem
+from federation.exchange import Header, SaltedItem
 from federation.ledger import LedgerEntry
 from federation.manifest import PartyRole
 from federation.party import Party
-from federation.status import StatusList
+from federation.status import StatusLists
 from federation.wire import codec, signed
 from federation.wire.codec import SignedBatch
 from federation.wire.signed import Opened, Unsigned
 
-_FROZEN: Final = {Outcome.YES, Outcome.NO, Outcome.BAND, Outcome.COUNT, Outcome.ENUM}
 _STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
-_NO_TOKEN: Final = bytes(16)
-# The same for every question of a second, and of a day.
-_day_of: Final = lru_cache(maxsize=8)(business_date)
-_period_of: Final = lru_cache(maxsize=8)(period_of)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the source says of itself: how fresh it is and since when the roll is enrolled.
-
-    ``epochs`` are those whose roll was enrolled to the end.
-    """
-
-    as_of: date | None
-    enrolled_to: int
-    epochs: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """An answer before it is spent and logged; ``cell`` is None where it was refused.
-
-    ``token`` is the id of the verified token, zeros where none was read.
-    """
-
-    answer: Answer
-    token: bytes = _NO_TOKEN
-    admitted: Admitted | None = None
-    cell: Cell | None = None
-
-
-@dataclass(slots=True)
-class _Work:
-    """What one request is worked on with, captured once; ``found`` spares equal questions."""
-
-    moment: Moment
-    shown: Shown
-    facts: Facts
-    found: dict[tuple[bytes, str, str], Minimized]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +47,41 @@ class Sources:
     store: Store
     clock: Clock
     facts: Callable[[], Facts]
-    revoked: Callable[[], StatusList | None]
+    revoked: Callable[[], StatusLists | None]
     paused: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """A verified request with all that its answer depends on, captured once."""
+
+    opened: Opened
+    batch: SignedBatch
+    moment: Moment
+    shown: Shown
+    believed: bool
+    lines: Sequence[Line]
+    work: Work | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An answer that is durable, and the tokens that are so with it."""
+
+    unsigned: Unsigned
+    keeping: Keeping = field(default_factory=Keeping)
 
 
 class Answerer:
     """Answers requests of coordinators."""
 
     def __init__(self, party: Party, sources: Sources) -> None:
-        registrar = party.manifest.registrar
         self._party = party
         self._s = sources
-        self._consents = Consents(sources.store, registrar.keys, registrar.id)
+        self._consents = Consents(lambda: party.manifest.registrar)
+        self._drafter = Drafter(
+            sources.catalogue, sources.records, sources.store, self._consents, sources.facts
+        )
         self._highest = self._written = int(str(sources.store.meta("time") or 0))
         self.refused = Refusals()
 
@@ -129,32 +112,76 @@ class Answerer:
 
     def _answer(self, opened: Opened, batch: SignedBatch, holder: bytes) -> Unsigned:
         now = self._now()
-        moment = self._moment(now, opened.header.purpose, holder)
-        shown = self._consents.open(opened.presentations)
-        believed, drafts = self._drafts(opened, moment, shown)
-        caller, qid = opened.header.sender, opened.header.qid
-        questions = b"".join(len(i).to_bytes(2, "big") + i for i in opened.items)
-
-        def commit(connection: Connection) -> Unsigned:
-            ledger = Ledger(connection)
-            again = _repeat(ledger.answered(qid), caller, opened.digest)
-            if again:
-                return again
-            self._consents.keep(shown, ledger)
-            answers = [self._settle(ledger, draft, now) for draft in drafts]
-            unsigned = signed.prepare(self._header(opened, moment), answers)
-            stored = StoredAnswer(caller, opened.digest, unsigned.payload, _pack(unsigned))
-            ledger.keep_answer(qid, stored, questions, now)
-            _append(ledger, _entry(opened, batch, unsigned, drafts, now))
-            if believed and now > self._written:
-                ledger.seen_time(now)
-            return unsigned
-
-        answer = self._s.store.writer.write(commit)
-        self._consents.kept(shown)
-        if believed:
+        request = self._admitted(opened, batch, self._moment(now, opened.header.purpose, holder))
+        made = self._s.store.writer.write(lambda c: self._commit(request, Ledger(c)))
+        while isinstance(made, NotPrompt):
+            if request.work:
+                self._drafter.read_on(made, request.work)
+            made = self._s.store.writer.write(lambda c: self._commit(request, Ledger(c)))
+        self._consents.kept(made.keeping)
+        if request.believed:
             self._written = max(self._written, now)
-        return answer
+        return made.unsigned
+
+    def _commit(self, request: _Request, ledger: Ledger) -> _Made | NotPrompt:
+        """Answer inside the transaction, where nothing changes meanwhile, and write all down.
+
+        Raises:
+            PeerFault: CONSENT_INVALID when two tokens have one id.
+            Refused: REPLAYED.
+        """
+        opened, now = request.opened, request.moment.now
+        again = _repeat(ledger.answered(opened.header.qid), opened)
+        if again:
+            return _Made(again)
+        keeping = self._consents.keeping(request.shown, ledger)
+        writes = Writes()
+        if request.work:
+            try:
+                answers, writes = self._drafter.settle(request.lines, request.work, ledger)
+            except NotPrompt as slow:
+                return slow
+        else:
+            answers = [codec.encode_answer(line.refused) for line in request.lines if line.refused]
+        unsigned = signed.prepare(self._header(opened, request.moment), answers)
+        writes.tokens = keeping.tokens
+        ledger.write(writes)
+        ledger.keep_answer(opened.header.qid, _stored(opened, unsigned), _asked(opened), now)
+        _append(ledger, _entry(request, unsigned))
+        if request.believed and now > self._written:
+            ledger.seen_time(now)
+        return _Made(unsigned, keeping)
+
+    def _admitted(self, opened: Opened, batch: SignedBatch, moment: Moment) -> _Request:
+        """Decide which questions may be answered; ``believed``: the request as a whole may."""
+        shown = self._consents.open(opened.presentations)
+        believed, work = True, None
+        try:
+            gate.admit_request(opened.header, moment, exchange.ASK)
+            work = self._drafter.work(moment, shown)
+            lines = self._drafter.admit(opened.items, work)
+        except Refused as refusal:
+            believed, lines = False, drafting.refuse_all(refusal, len(opened.items))
+        except (BadInput, Unavailable) as error:
+            lines = drafting.refuse_all(error, len(opened.items))
+        return _Request(
+            opened=opened,
+            batch=batch,
+            moment=moment,
+            shown=shown,
+            believed=believed,
+            lines=lines,
+            work=work,
+        )
+
+    def moment(self, purpose: int, holder: bytes) -> Moment:
+        """Capture what decisions about a request that has come now may depend on.
+
+        Raises:
+            PeerFault: MANIFEST_EXPIRED.
+            Unavailable: CLOCK_BEHIND.
+        """
+        return self._moment(self._now(), purpose, holder)
 
     def _now(self) -> int:
         now = self._s.clock.now()
@@ -177,93 +204,6 @@ class Answerer:
             paused=self._s.paused(),
         )
 
-    def _drafts(self, opened: Opened, moment: Moment, shown: Shown) -> tuple[bool, list[Draft]]:
-        """Draft every answer, and tell whether the request as a whole was admitted."""
-        try:
-            gate.admit_request(opened.header, moment, exchange.ASK)
-        except Refused as refusal:
-            return False, [_refused(refusal)] * len(opened.items)
-        try:
-            facts = self._s.facts()
-        except (BadInput, Unavailable):
-            return True, [_refused(Refused("SOURCE_UNAVAILABLE"))] * len(opened.items)
-        work = _Work(moment, shown, facts, {})
-        return True, [self._draft(item, work) for item in opened.items]
-
-    def _draft(self, item: bytes, work: _Work) -> Draft:
-        try:
-            question = codec.decode_question(item)
-        except PeerFault:
-            return _refused(Refused("QUESTION_MALFORMED"))
-        try:
-            token = self._consents.find(question, work.shown)
-        except (Refused, PeerFault) as refusal:
-            return _refused(refusal)
-        if token is None:
-            return Draft(answer=Answer(outcome=Outcome.PRESENT_AGAIN))
-        jti = token.claims.jti
-        try:
-            admitted = gate.admit(question, token, work.moment)
-            self._consents.use(question, token, work.shown)
-            return self._evaluated(question, admitted, work)
-        except Refused as refusal:
-            return _refused(refusal, jti)
-        except (BadInput, Unavailable):
-            return _refused(Refused("SOURCE_UNAVAILABLE"), jti)
-
-    def _evaluated(self, question: Question, admitted: Admitted, work: _Work) -> Draft:
-        """Draft an admitted answer: uses and budget come before any look at a record."""
-        today = _day_of(work.moment.now)
-        period = _period_of(admitted.rule.period, today)
-        claims = admitted.consent.claims
-        person = self._s.store.person(claims.sub)
-        cell = Cell(
-            subject=person.key.encode() if person else claims.sub,
-            year=today.year,
-            question=_cell(question, admitted, period),
-        )
-        spent = _spendable(self._s.store.ledger(), admitted, cell, today)
-        if spent.frozen is not None:
-            answer = codec.decode_answer(spent.frozen)
-        else:
-            result = self._result(admitted, person, period, work)
-            answer = _answer(result, admitted, period, work)
-        return Draft(answer=answer, token=claims.jti, admitted=admitted, cell=cell)
-
-    def _result(
-        self, admitted: Admitted, person: Person | None, period: Period, work: _Work
-    ) -> Minimized:
-        if person is None:
-            gate.check_roll(admitted.consent.claims, work.facts.epochs)
-        as_of = work.facts.as_of
-        if as_of is None or (period.today - as_of).days > admitted.rule.max_age_days:
-            return Minimized(Outcome.STALE)
-        grant = admitted.grant
-        name = (admitted.consent.claims.jti, grant.predicate, grant.parameter)
-        found = work.found.get(name)
-        if found is None:
-            found = evaluate(admitted, person, period, self._s.records, self._s.store)
-            work.found[name] = found
-        return found
-
-    def _settle(self, ledger: Ledger, draft: Draft, now: int) -> bytes:
-        """Spend a drafted answer inside the transaction, where nothing changes meanwhile."""
-        admitted, cell = draft.admitted, draft.cell
-        if admitted is None or cell is None:
-            return codec.encode_answer(draft.answer)
-        today = _day_of(now)
-        try:
-            spent = _spendable(ledger, admitted, cell, today)
-        except Refused as refusal:
-            return codec.encode_answer(_refused(refusal).answer)
-        ledger.spend(admitted.consent.claims.jti, _names(admitted, today))
-        frozen = spent.frozen
-        said = codec.decode_answer(frozen) if frozen is not None else draft.answer
-        answer = codec.encode_answer(said, spent.usage.grant_uses + 1)
-        if frozen is None and said.outcome in _FROZEN:
-            ledger.freeze(cell, answer)
-        return answer
-
     def _header(self, opened: Opened, moment: Moment) -> Header:
         asked = opened.header
         return Header(
@@ -282,55 +222,18 @@ class Answerer:
         )
 
 
-def _refused(refusal: HeduiError, token: bytes = _NO_TOKEN) -> Draft:
-    code = Refusal.__members__.get(refusal.code, Refusal.CONSENT_INVALID)
-    return Draft(answer=Answer(outcome=Outcome.REFUSED, refusal=code), token=token)
-
-
-def _spendable(ledger: Ledger, admitted: Admitted, cell: Cell, today: date) -> Spent:
-    """Hold a question to uses and budget.
-
-    Raises:
-        Refused: USES_EXHAUSTED or BUDGET_EXHAUSTED.
-    """
-    spent = ledger.spent(admitted.consent.claims.jti, _names(admitted, today), cell)
-    gate.check_usage(admitted, spent.usage)
-    if spent.frozen is None:
-        gate.check_budget(spent.cells)
-    return spent
-
-
-def _names(admitted: Admitted, today: date) -> Names:
-    grant = admitted.grant
-    return f"{grant.predicate} {grant.parameter}", f"{today.year}{today.month:02}"
-
-
-def _answer(result: Minimized, admitted: Admitted, period: Period, work: _Work) -> Answer:
-    return Answer(
-        outcome=result.outcome,
-        value=result.value,
-        as_of=_number(work.facts.as_of),
-        scope=admitted.answering.scope,
-        enrolled_to=work.facts.enrolled_to,
-        period_from=_number(period.start),
-        period_to=_number(period.end),
-        policy_version=work.moment.policy.version,
-    )
-
-
-def _entry(
-    opened: Opened, batch: SignedBatch, unsigned: Unsigned, drafts: list[Draft], now: int
-) -> LedgerEntry:
+def _entry(request: _Request, unsigned: Unsigned) -> LedgerEntry:
+    opened, sent = request.opened, request.batch.envelope
     return LedgerEntry(
-        at=now,
+        at=request.moment.now,
         kind="ask",
         caller=opened.header.sender,
-        request=batch.envelope.payload,
-        request_signature=batch.envelope.signatures[0].sig,
+        request=sent.payload,
+        request_signature=sent.signatures[0].sig,
         answer=unsigned.payload,
         request_leaves=opened.leaves,
         answer_leaves=unsigned.leaves,
-        tokens=tuple(draft.token for draft in drafts),
+        tokens=tuple(line.token for line in request.lines),
     )
 
 
@@ -340,23 +243,16 @@ def _append(ledger: Ledger, entry: LedgerEntry) -> None:
     ledger.append(envelope.item_leaf(salt, record), salt, record)
 
 
-def _cell(question: Question, admitted: Admitted, period: Period) -> bytes:
-    """Name a frozen cell: predicate, rung, signed facts of the grant, period (protocol §5)."""
-    grant = admitted.grant
-    said = hashlib.sha256(struct.pack(">I", grant.members) + b"".join(sorted(grant.args)))
-    parts = f"{question.predicate}|{question.parameter}|{period.start}|{period.end}|"
-    return hashlib.sha256(parts.encode() + said.digest()).digest()[:16]
+def _stored(opened: Opened, unsigned: Unsigned) -> StoredAnswer:
+    items = b"".join(chain.from_iterable((item.salt, item.item) for item in unsigned.items))
+    return StoredAnswer(opened.header.sender, opened.digest, unsigned.payload, items)
 
 
-def _number(day: date | None) -> int:
-    return day.year * 10_000 + day.month * 100 + day.day if day else 0
+def _asked(opened: Opened) -> bytes:
+    return b"".join(len(item).to_bytes(2, "big") + item for item in opened.items)
 
 
-def _pack(unsigned: Unsigned) -> bytes:
-    return b"".join(item.salt + item.item for item in unsigned.items)
-
-
-def _repeat(stored: StoredAnswer | None, caller: str, digest: bytes) -> Unsigned | None:
+def _repeat(stored: StoredAnswer | None, opened: Opened) -> Unsigned | None:
     """Give what was answered before, to the same request only.
 
     Raises:
@@ -364,7 +260,7 @@ def _repeat(stored: StoredAnswer | None, caller: str, digest: bytes) -> Unsigned
     """
     if stored is None:
         return None
-    if (stored.sender, stored.request) != (caller, digest):
+    if (stored.sender, stored.request) != (opened.header.sender, opened.digest):
         raise Refused("REPLAYED")
     rows = (stored.items[i : i + _STRIDE] for i in range(0, len(stored.items), _STRIDE))
     items = tuple(SaltedItem(row[: limits.SALT_BYTES], row[limits.SALT_BYTES :]) for row in rows)

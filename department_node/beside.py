@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from crypto import envelope
+from department_node.mandate_books import KIND, MandateBooks
 from department_node.store import FILE, typed_errors
 from federation import limits
 from federation.errors import BadInput, PeerFault
@@ -36,6 +37,11 @@ class Beside:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._c = connection
+
+    @property
+    def mandates(self) -> MandateBooks:
+        """What is kept of batch mandates."""
+        return MandateBooks(self._c)
 
     def meta(self, name: str) -> int:
         """Read a number the node has written down about itself; 0 where there is none."""
@@ -82,9 +88,12 @@ class Beside:
         return seq + 1 if seq < self.counts()["answered"] else 0
 
     def latest(self) -> bytes | None:
-        """Give the query id of the newest log entry."""
-        row = self._c.execute("SELECT record FROM log ORDER BY seq DESC LIMIT 1").fetchone()
-        return codec.decode_header(codec.decode_entry(row[0]).answer).qid if row else None
+        """Give the query id of the newest log entry that is not about a mandate."""
+        for (record,) in self._c.execute("SELECT record FROM log ORDER BY seq DESC"):
+            entry = codec.decode_entry(record)
+            if entry.kind != KIND:
+                return codec.decode_header(entry.answer).qid
+        return None
 
     def decided(self, qid: bytes) -> Decided | None:
         """Read one answered request."""

@@ -21,7 +21,7 @@ _METHODS: Final = ("SELF", "GUARDIAN", "AGENT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CasePerson:
-    """One person of a case; ``signature`` is how consent was given, ``missing`` where it was not."""
+    """One person of a case; ``signature`` is how consent was given, ``missing`` where not."""
 
     id: str = field(repr=False)
     name: str = field(repr=False)

@@ -25,6 +25,7 @@ from department_node.intake.load import import_table
 from department_node.intake.plan import PlannedImport, read
 from department_node.intake.spec import ImportResult, ImportSpec
 from department_node.looks_screen import MARKS
+from department_node.mandates_cli import app as mandates_app
 from department_node.node import Node, RunningNode
 from department_node.records import SqliteRecords
 from department_node.screen import columns
@@ -191,7 +192,7 @@ def _show_import(at: Terminal, name: str, result: ImportResult) -> None:
 
 @app.command()
 def catalogue(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
-    """检查目录:能回答什么 Check the catalogue: what this node can answer, and from which columns."""
+    """检查目录:能回答什么 Check the catalogue: what this node can answer, from which columns."""
     at = terminal(lang, json)
     with reporting(at):
         party = parties.load(folder, PartyRole.NODE, SystemClock().now())
@@ -377,3 +378,4 @@ def pause(
 
 
 app.registered_commands += inspect_app.registered_commands
+app.registered_commands += mandates_app.registered_commands

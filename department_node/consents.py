@@ -1,159 +1,184 @@
 """The consent tokens a node has been shown: verified once, then named by id.
 
-Knows presentations and a bounded memory of them. Does not decide whether a token may be used now.
+Knows presentations, a bounded memory of them, and whether a household was shown whole. Does not
+decide whether a token may be used now.
 
 A token may be named by its id once a presentation of it is durable: it becomes so in the commit of
-the first answer that it admitted. Refused tokens are not kept.
+the first answer that it admitted, with the household's others. Refused tokens are not kept.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
 from crypto.keys import VerifyKey
-from department_node.store import Ledger, Store
+from department_node.ledger import Ledger, Token
 from federation import consent, limits
-from federation.consent import Consent
+from federation.consent import Claims, Consent
 from federation.errors import PeerFault, Refused
 from federation.exchange import Question
+from federation.manifest import PartyEntry
 
 REMEMBERED: Final = 400_000
 """Most grants of verified tokens kept in memory, each token counting as one more: about 200 MB."""
+SUPPORTER: Final = "SUPPORTER"
+
+Found = Consent | PeerFault | Refused | None
+"""A verified token, why there is none, or None where it has to be presented (again)."""
 
 
 @dataclass(slots=True)
 class Shown:
     """The tokens of one request by SHA-256: as they came, and what has become of them.
 
-    ``verified`` and ``faults`` save the second look; ``used`` admitted a question and are to be
-    kept; ``new`` are token ids that nobody had shown before.
+    ``found`` saves the second look; ``used`` admitted a question, or belong to the household of one
+    that did, and are to be kept.
     """
 
+    issuer: str
+    keys: Mapping[str, VerifyKey]
     presentations: dict[bytes, bytes]
-    verified: dict[bytes, Consent] = field(default_factory=dict)
-    faults: dict[bytes, PeerFault] = field(default_factory=dict)
+    found: dict[bytes, Consent | PeerFault] = field(default_factory=dict)
     used: dict[bytes, Consent] = field(default_factory=dict)
-    new: set[bytes] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What a commit is to make durable, and which of it is remembered as it was verified."""
+
+    tokens: list[Token] = field(default_factory=list)
+    new: list[Consent] = field(default_factory=list)
+    joined: list[bytes] = field(default_factory=list)
 
 
 class Consents:
-    """Finds the verified token that a question names."""
+    """Finds the verified tokens that questions name."""
 
-    def __init__(self, store: Store, issuers: Mapping[str, VerifyKey], issuer: str) -> None:
-        self._store = store
-        self._issuers = issuers
-        self._issuer = issuer
+    def __init__(self, registrar: Callable[[], PartyEntry]) -> None:
+        self._registrar = registrar
+        self._keys: Mapping[str, VerifyKey] = registrar().keys
         self._known = _Memory()
 
     def open(self, presentations: tuple[bytes, ...]) -> Shown:
-        """Take the presentations of a request, unverified."""
-        return Shown({hashlib.sha256(p).digest(): p for p in presentations})
+        """Take the presentations of a request, unverified.
 
-    def find(self, question: Question, shown: Shown) -> Consent | None:
-        """Give the verified token of a question; None where it has to be presented (again).
+        What was verified with keys that the registrar no longer has is verified again when it is
+        named.
+        """
+        registrar = self._registrar()
+        if registrar.keys is not self._keys:
+            self._known, self._keys = _Memory(), registrar.keys
+        digests = {hashlib.sha256(p).digest(): p for p in presentations}
+        return Shown(registrar.id, registrar.keys, digests)
+
+    def find(
+        self, questions: Sequence[Question | None], shown: Shown, ledger: Ledger
+    ) -> list[Found]:
+        """Give the verified token of each question, in their order; None for no question too."""
+        found = [self._find(question, shown) if question else None for question in questions]
+        missing = [n for n, q in enumerate(questions) if q and q.jti and found[n] is None]
+        if missing:
+            recalled = self._recall({questions[n].jti for n in missing}, shown, ledger)  # type: ignore[union-attr]
+            for n in missing:
+                found[n] = _covering(questions[n], recalled)
+        return found
+
+    def broken(self, tokens: Iterable[Consent], shown: Shown, ledger: Ledger) -> set[bytes]:
+        """Give the commitments that the tokens shown now or before do not recompute.
+
+        What is known is not looked at: it is kept only where its household was whole. The others of
+        a household that is whole now are noted as used: they are to be kept too.
+        """
+        asked = {
+            token.claims.household_commitment: token.claims
+            for token in tokens
+            if self._known.get(token.claims.jti) is None and not _alone(token.claims)
+        }
+        if not asked:
+            return set()
+        subs: dict[bytes, set[bytes]] = {commitment: set() for commitment in asked}
+        for household, sub in ledger.households(asked):
+            subs[household].add(sub)
+        others = [(d, t) for d, t in self._all(shown) if t.claims.household_commitment in asked]
+        for _, token in others:
+            subs[token.claims.household_commitment].add(token.claims.sub)
+        broken = {c for c, claims in asked.items() if not _commits(claims, subs[c])}
+        shown.used |= {d: t for d, t in others if t.claims.household_commitment not in broken}
+        return broken
+
+    def keeping(self, shown: Shown, ledger: Ledger) -> Keeping:
+        """Find out what of the used presentations is to be made durable.
 
         Raises:
-            PeerFault: CONSENT_INVALID.
-            Refused: CONSENT_INVALID when the named presentation is not in the request.
+            PeerFault: CONSENT_INVALID when two tokens have one id.
         """
-        if question.jti:
-            return self._by_id(question)
-        return self._presented(question.presentation, shown)
-
-    def use(self, question: Question, token: Consent, shown: Shown) -> None:
-        """Note that a presented token has admitted a question, so that it will be kept."""
-        if question.presentation:
-            shown.used[question.presentation] = token
-
-    def keep(self, shown: Shown, ledger: Ledger) -> None:
-        """Make the used presentations durable, together with what was shown of them before.
-
-        Raises:
-            PeerFault: CONSENT_INVALID, before anything is written, when two tokens have one id.
-        """
-        shown.new.clear()
-        fresh = [
-            (digest, token)
-            for digest, token in shown.used.items()
-            if not self._known.covers(token.claims.jti, token)
-        ]
+        keeping = Keeping()
+        fresh = [(d, t) for d, t in shown.used.items() if not self._known.covers(t)]
+        if not fresh:
+            return keeping
+        stored = ledger.presentations({t.claims.jti for _, t in fresh})
         signed: dict[bytes, bytes] = {}
-        for _, token in fresh:
-            jti = token.claims.jti
-            before = ledger.presentation(jti)
-            known = signed.setdefault(
-                jti, consent.signed_digest(before) if before else token.signed
-            )
-            if known != token.signed:
-                raise _two_tokens()
         for digest, token in fresh:
-            self._write(token.claims.jti, shown.presentations[digest], shown, ledger)
+            jti, presentation = token.claims.jti, shown.presentations[digest]
+            before = stored.get(jti)
+            known = consent.signed_digest(before) if before else token.signed
+            if signed.setdefault(jti, known) != token.signed:
+                raise _two_tokens()
+            stored[jti] = _union(before, presentation) if before else presentation
+            if before:
+                keeping.joined.append(jti)
+            else:
+                keeping.new.append(token)
+            keeping.tokens.append(_row(token.claims, stored[jti]))
+        return keeping
 
-    def _write(self, jti: bytes, presentation: bytes, shown: Shown, ledger: Ledger) -> None:
-        if ledger.add_presentation(jti, presentation):
-            shown.new.add(jti)
-            return
-        before = ledger.presentation(jti) or presentation
-        ledger.replace_presentation(jti, _union(before, presentation))
-
-    def kept(self, shown: Shown) -> None:
+    def kept(self, keeping: Keeping) -> None:
         """Remember what the commit has made durable; a union is read again when it is named."""
-        for token in shown.used.values():
-            jti = token.claims.jti
-            if jti in shown.new:
-                shown.new.discard(jti)
+        for token in keeping.new:
+            self._known.keep(token)
+        for jti in keeping.joined:
+            self._known.forget(jti)
+
+    def _recall(self, jtis: set[bytes], shown: Shown, ledger: Ledger) -> dict[bytes, Found]:
+        """Read stored tokens again; a join of two presentations is remembered in place of one."""
+        recalled: dict[bytes, Found] = {}
+        for jti, presentation in ledger.presentations(jtis).items():
+            token = recalled[jti] = _read(presentation, shown)
+            if isinstance(token, Consent):
                 self._known.keep(token)
-            elif not self._known.covers(jti, token):
-                self._known.forget(jti)
+        return recalled
 
-    def _presented(self, digest: bytes, shown: Shown) -> Consent:
-        found = shown.verified.get(digest)
-        if found is not None:
-            return found
-        if digest in shown.faults:
-            raise shown.faults[digest]
-        presentation = shown.presentations.get(digest)
-        if presentation is None:
-            raise Refused("CONSENT_INVALID", why="presentation is not in the request")
-        try:
-            found = shown.verified[digest] = self._verified(presentation)
-        except PeerFault as fault:
-            shown.faults[digest] = fault
-            raise
-        return found
-
-    def _verified(self, presentation: bytes) -> Consent:
-        found = self._read(presentation)
-        jti = found.claims.jti
-        before = self._known.get(jti)  # what is stored is compared inside the commit
-        if before is not None and before.signed != found.signed:
-            raise _two_tokens()
-        return found
-
-    def _by_id(self, question: Question) -> Consent | None:
-        pair = (question.predicate, question.parameter)
+    def _find(self, question: Question, shown: Shown) -> Found:
+        if not question.jti:
+            return self._presented(question.presentation, shown)
         known = self._known.get(question.jti)
-        if known is None or pair not in known.grants:
-            known = self._stored(question.jti)
-        if known is None or pair in known.grants or len(known.grants) == known.slots:
-            return known
-        return None
-
-    def _stored(self, jti: bytes) -> Consent | None:
-        presentation = self._store.presentation(jti)
-        if presentation is None:
+        if known is None or (question.predicate, question.parameter) not in known.grants:
             return None
-        known = self._read(presentation)
-        self._known.keep(known)
         return known
 
-    def _read(self, presentation: bytes) -> Consent:
-        shown = consent.read(presentation, self._issuers)
-        if shown.claims.issuer != self._issuer:
-            raise PeerFault("CONSENT_INVALID", why="issuer")
-        return shown
+    def _presented(self, digest: bytes, shown: Shown) -> Found:
+        found = shown.found.get(digest)
+        if found is not None:
+            return found
+        presentation = shown.presentations.get(digest)
+        if presentation is None:
+            return Refused("CONSENT_INVALID", why="presentation is not in the request")
+        token = _read(presentation, shown)
+        if isinstance(token, Consent):
+            before = self._known.get(token.claims.jti)  # what is stored is compared later
+            if before is not None and before.signed != token.signed:
+                token = _two_tokens()
+        shown.found[digest] = token
+        return token
+
+    def _all(self, shown: Shown) -> Iterator[tuple[bytes, Consent]]:
+        """Verify every presentation of a request, named by a question or not."""
+        for digest in shown.presentations:
+            token = self._presented(digest, shown)
+            if isinstance(token, Consent) and token.claims.role != SUPPORTER:
+                yield digest, token
 
 
 class _Memory:
@@ -167,9 +192,9 @@ class _Memory:
     def get(self, jti: bytes) -> Consent | None:
         return self._tokens.get(jti)
 
-    def covers(self, jti: bytes, token: Consent) -> bool:
+    def covers(self, token: Consent) -> bool:
         """Tell whether a token is known by its id with all grants that this one shows."""
-        known = self._tokens.get(jti)
+        known = self._tokens.get(token.claims.jti)
         return known is token or (known is not None and token.grants.keys() <= known.grants.keys())
 
     def keep(self, token: Consent) -> None:
@@ -190,8 +215,46 @@ class _Memory:
             self._weight -= _weight(gone)
 
 
+def _covering(question: Question | None, recalled: Mapping[bytes, Found]) -> Found:
+    """Give a stored token that has the question's grant, or has disclosed all that it holds."""
+    token = recalled.get(question.jti) if question else None
+    if question is None or not isinstance(token, Consent):
+        return token
+    known = (question.predicate, question.parameter) in token.grants
+    return token if known or len(token.grants) == token.slots else None
+
+
 def _weight(token: Consent) -> int:
     return 1 + len(token.grants)
+
+
+def _read(presentation: bytes, shown: Shown) -> Consent | PeerFault:
+    try:
+        token = consent.read(presentation, shown.keys)
+    except PeerFault as fault:
+        return fault
+    if token.claims.issuer != shown.issuer:
+        return PeerFault("CONSENT_INVALID", why="issuer")
+    return token
+
+
+def _alone(claims: Claims) -> bool:
+    """Tell whether nobody else belongs to the household here; a supporter belongs to none."""
+    return claims.role == SUPPORTER or _commits(claims, (claims.sub,))
+
+
+def _commits(claims: Claims, subs: Iterable[bytes]) -> bool:
+    made = consent.household_commitment(claims.household_salt, subs)
+    return made == claims.household_commitment
+
+
+def _row(claims: Claims, presentation: bytes) -> Token:
+    return Token(
+        jti=claims.jti,
+        sub=claims.sub,
+        household=None if _alone(claims) else claims.household_commitment,
+        presentation=presentation,
+    )
 
 
 def _two_tokens() -> PeerFault:

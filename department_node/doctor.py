@@ -17,9 +17,9 @@ from department_node.catalogue import NodeCatalogue
 from department_node.looking import as_of_date
 from department_node.records import SqliteRecords
 from department_node.roll import count
-from department_node.status_keeper import read_file
+from department_node.status_keeper import believed, read_file
 from department_node.store import ENROLLED
-from federation import certificates, limits, status
+from federation import certificates, limits
 from federation import party as parties
 from federation.catalogue import JOINT
 from federation.catalogue import load as load_predicates
@@ -140,12 +140,11 @@ def _certificate(e: Examination) -> Iterator[Finding]:
 def _registrar(e: Examination) -> Iterator[Finding]:
     peers = Peers(e.party.tls)
     try:
-        jwt = RegistrarClient(e.party, peers, SystemClock()).status_list(e.party.id)
+        signed = RegistrarClient(e.party, peers, SystemClock()).status_lists(e.party.id)
     finally:
         peers.close()
     registrar = e.party.manifest.registrar
-    uri = status.uri_of(registrar.id, e.party.id)
-    age = SystemClock().now() - status.read(jwt, uri=uri, issuers=registrar.keys).issued
+    age = SystemClock().now() - believed(e.party, signed).issued
     yield Finding(
         name="registrar",
         ok=True,

@@ -1,19 +1,25 @@
 """Enrol a roll: from resident ids to pseudonyms, without the registrar learning an id.
 
-Knows batches, blinds and what to resume (protocol note §2). Does not know sockets: the registrar is
-a port. A batch is written down before it is sent, with all that it sends: after a crash the very
-same bytes are sent again, whatever has become of the roll meanwhile.
+Knows batches, what to resume and who works on what (protocol note §2). Does not know sockets: the
+registrar is a port. A batch is written down before it is sent, with all that it sends: after a
+crash the very same bytes are sent again, whatever has become of the roll meanwhile.
 """
 
 import hmac
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from threading import BoundedSemaphore
 from typing import Final, Protocol
 
-from crypto import labels, merkle, oprf
+from crypto import labels
 from crypto.errors import CryptoError
+from crypto.oprf import Evaluation
+from department_node import blinding
+from department_node.blinding import Blinding
 from department_node.catalogue import NodeCatalogue
 from department_node.records import RecordSource
 from department_node.roll import HALF, Entry, Roll, count
@@ -25,10 +31,24 @@ from federation.errors import BadInput, PeerFault, Refused
 BATCH: Final = limits.BATCH
 JUMP: Final = 1 << 20
 """Numbers passed over when the registrar knows another batch by a number (a restored backup)."""
+WORKERS: Final = 2
+"""Cores on which a roll is enrolled where the settings do not say."""
+WORKERS_MOST: Final = 12
+"""The registrar lets a party have 16 calls open."""
+_AHEAD: Final = 2
+"""Batches under way beside those in work: blinding one takes less time than its evaluation."""
 _NAME_TAG: Final = b"name"
-_SALT_TAG: Final = b"salt"
 _GONE: Final = b"-"
 """Stands for an input that is no longer on the roll; what it leads to is thrown away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """For which year, under which published key, and on how many cores people are enrolled."""
+
+    epoch: int
+    public_key: bytes
+    workers: int
 
 
 class Registrar(Protocol):
@@ -70,6 +90,8 @@ class _Batch:
     number: int
     stored: StoredBatch
     places: Sequence[_Place]
+    ids: Blinding
+    names: Blinding
 
 
 class Enrolment:
@@ -82,15 +104,16 @@ class Enrolment:
         records: RecordSource,
         store: Store,
         registrar: Registrar,
-        epoch: int,
-        public_key: bytes,
+        terms: Terms,
     ) -> None:
         self._catalogue = catalogue
         self._records = records
         self._store = store
         self._registrar = registrar
-        self._epoch = epoch
-        self._public = public_key
+        self._epoch = terms.epoch
+        self._public = terms.public_key
+        self._workers = terms.workers
+        self._turn = BoundedSemaphore(terms.workers)
         self.tally = Tally()
 
     def run(self, progress: Callable[[Tally], None] = lambda _: None) -> Tally:
@@ -112,17 +135,28 @@ class Enrolment:
         return self.tally
 
     def _enrol(self, roll: Roll, progress: Callable[[Tally], None]) -> None:
-        batch: list[_Place] = []
+        """Work on some batches while others are with the registrar."""
         back: list[str] = []
-        for place in self._unknown(roll, back):
-            batch.append(place)
-            if len(batch) == BATCH:
-                self._begin(batch)
-                batch = []
-                progress(self.tally)
-        if batch:
-            self._begin(batch)
-        self._store.mark_present(back, True)
+        places = self._unknown(roll, back)
+        running: set[Future[int]] = set()
+        most = self._workers + _AHEAD
+        with ThreadPoolExecutor(most, "enrolment") as lanes:
+            for batch in iter(lambda: list(islice(places, BATCH)), []):
+                if len(running) == most:
+                    running = self._count(running, progress)
+                running.add(lanes.submit(self._begin, batch))
+            while running:
+                running = self._count(running, progress)
+        self._store.mark_present(back, present=True)
+
+    def _count(
+        self, running: set[Future[int]], progress: Callable[[Tally], None]
+    ) -> set[Future[int]]:
+        """Wait until a batch is through; gives those that are not."""
+        done, running = wait(running, return_when=FIRST_COMPLETED)
+        self.tally.enrolled += sum(batch.result() for batch in done)
+        progress(self.tally)
+        return running
 
     def _unknown(self, roll: Roll, back: list[str]) -> Iterator[_Place]:
         """Pick those who are new or changed; collect in ``back`` the keys of those who return."""
@@ -145,7 +179,7 @@ class Enrolment:
         gone = [key for key in self._store.present_keys(self._epoch) if not roll.has(key)]
         if gone and not roll.met():
             raise BadInput("ROLL_EMPTY", enrolled=len(gone))
-        self._store.mark_present(gone, False)
+        self._store.mark_present(gone, present=False)
         self.tally.left = len(gone)
 
     def _resume(self, roll: Roll) -> None:
@@ -158,40 +192,31 @@ class Enrolment:
         for number, stored, places in planned:
             filled = [_filled(place, found.get(place.key)) for place in places]
             try:
-                done = self._finish(_Batch(number=number, stored=stored, places=filled))
+                done = self._finish(_batch(number, stored, filled))
             except Refused as refusal:
                 if refusal.code != "BATCH_CHANGED":
                     raise
                 self._store.drop_batch(self._epoch, number)
             else:
+                self.tally.enrolled += done
                 self.tally.resumed += done
 
-    def _begin(self, places: Sequence[_Place]) -> None:
-        stored = self._prepare(places)
-        number = self._store.begin_batch(self._epoch, stored)
+    def _begin(self, places: Sequence[_Place]) -> int:
+        with self._turn:
+            batch = _prepared(places)
+        number = self._store.begin_batch(self._epoch, batch.stored)
         try:
-            self._finish(_Batch(number=number, stored=stored, places=places))
+            return self._finish(replace(batch, number=number))
         except Refused as refusal:
             if refusal.code != "BATCH_CHANGED":
                 raise
             self._store.drop_batch(self._epoch, number)
-            number = self._store.begin_batch(self._epoch, stored, least=number + JUMP)
-            self._finish(_Batch(number=number, stored=stored, places=places))
-
-    def _prepare(self, places: Sequence[_Place]) -> StoredBatch:
-        key = os.urandom(32)
-        people = [[p.key, p.fingerprint.hex(), p.psn.hex(), p.named] for p in places]
-        return StoredBatch(
-            key=key,
-            people=json.dumps(people),
-            ids=_sent(key, _id_inputs(places)),
-            names=_sent(_name_key(key), _name_inputs(places)),
-        )
+            number = self._store.begin_batch(self._epoch, batch.stored, least=number + JUMP)
+            return self._finish(replace(batch, number=number))
 
     def _finish(self, batch: _Batch) -> int:
-        key = batch.stored.key
-        psns = self._evaluate(batch, enrolment.ID, key, _id_inputs(batch.places))
-        names = self._evaluate(batch, enrolment.NAME, _name_key(key), _name_inputs(batch.places))
+        psns = self._evaluate(batch.number, enrolment.ID, batch.ids, batch.stored.ids)
+        names = self._evaluate(batch.number, enrolment.NAME, batch.names, batch.stored.names)
         rows = []
         for place in batch.places:
             psn = place.psn or next(psns)
@@ -201,34 +226,29 @@ class Enrolment:
                     RollEntry(psn=psn, key=place.key, name=name, fingerprint=place.fingerprint)
                 )
         self._store.finish_batch(self._epoch, batch.number, rows)
-        self.tally.enrolled += len(rows)
         return len(rows)
 
-    def _evaluate(
-        self, batch: _Batch, tag: str, key: bytes, inputs: list[bytes]
-    ) -> Iterator[bytes]:
-        if not inputs:
+    def _evaluate(self, number: int, tag: str, part: Blinding, sent: bytes) -> Iterator[bytes]:
+        if not sent:
             return iter(())
-        sent = batch.stored.ids if tag == enrolment.ID else batch.stored.names
-        size = enrolment.ELEMENT_BYTES
-        elements = tuple(sent[i : i + size] for i in range(size, len(sent), size))
+        commitment, elements = blinding.split(sent)
         evaluated = self._registrar.evaluate(
             BlindBatch(
                 tag=tag,
                 epoch=self._epoch,
-                batch_no=batch.number,
+                batch_no=number,
                 roll=self.tally.total,
-                commitment=sent[:size],
+                commitment=commitment,
                 elements=elements,
             )
         )
-        evaluation = oprf.Evaluation(elements=evaluated.elements, proof=evaluated.proof)
-        blinds = oprf.derive_blinds(key, 0, len(inputs))
+        evaluation = Evaluation(elements=evaluated.elements, proof=evaluated.proof)
         try:
-            outputs = oprf.finalize(inputs, blinds, elements, evaluation, self._public)
+            with self._turn:
+                found = part.pseudonyms(elements, evaluation, self._public)
         except CryptoError as e:
-            raise PeerFault("ENROLMENT_PROOF", batch=batch.number) from e
-        return iter([oprf.psn(output) for output in outputs])
+            raise PeerFault("ENROLMENT_PROOF", batch=number) from e
+        return iter(found)
 
 
 def _place(entry: Entry, known: RollEntry | None) -> _Place:
@@ -263,6 +283,26 @@ def _filled(place: _Place, entry: Entry | None) -> _Place:
     return replace(place, entry=entry)
 
 
+def _prepared(places: Sequence[_Place]) -> _Batch:
+    """Make a batch that has no number yet."""
+    people = json.dumps([[p.key, p.fingerprint.hex(), p.psn.hex(), p.named] for p in places])
+    bare = StoredBatch(key=os.urandom(32), people=people, ids=b"", names=b"")
+    batch = _batch(0, bare, places)
+    stored = replace(bare, ids=batch.ids.sent(), names=batch.names.sent())
+    return replace(batch, stored=stored)
+
+
+def _batch(number: int, stored: StoredBatch, places: Sequence[_Place]) -> _Batch:
+    name_key = hmac.digest(stored.key, _NAME_TAG, "sha256")
+    return _Batch(
+        number=number,
+        stored=stored,
+        places=places,
+        ids=Blinding(stored.key, _id_inputs(places)),
+        names=Blinding(name_key, _name_inputs(places)),
+    )
+
+
 def _id_inputs(places: Sequence[_Place]) -> list[bytes]:
     return [labels.id_input(p.entry.id) if p.entry else _GONE for p in places if not p.psn]
 
@@ -271,28 +311,6 @@ def _name_inputs(places: Sequence[_Place]) -> list[bytes]:
     return [
         labels.name_input(p.entry.id, p.entry.name) if p.entry else _GONE for p in places if p.named
     ]
-
-
-def _name_key(batch_key: bytes) -> bytes:
-    return hmac.digest(batch_key, _NAME_TAG, "sha256")
-
-
-def _sent(key: bytes, inputs: list[bytes]) -> bytes:
-    """Give what a batch sends: the commitment, then one element an input; nothing for no input."""
-    if not inputs:
-        return b""
-    blinds = oprf.derive_blinds(key, 0, len(inputs))
-    return _commitment(key, inputs, blinds) + b"".join(oprf.blind(inputs, blinds))
-
-
-def _commitment(key: bytes, inputs: list[bytes], blinds: list[bytes]) -> bytes:
-    """Commit to a batch, so that an auditor on site can have random leaves opened."""
-    salt = hmac.digest(key, _SALT_TAG, "sha256")
-    leaves = [
-        merkle.leaf_hash(hmac.digest(salt, i.to_bytes(8, "big"), "sha256") + data + blind)
-        for i, (data, blind) in enumerate(zip(inputs, blinds, strict=True))
-    ]
-    return merkle.root(leaves)
 
 
 def _fingerprint_key(store: Store) -> bytes:

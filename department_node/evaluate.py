@@ -33,11 +33,7 @@ class Person:
 
 
 class Enrolled(Protocol):
-    """The roll by pseudonym, and back from a record key to the pseudonym."""
-
-    def person(self, psn: bytes) -> Person | None:
-        """Find an enrolled person."""
-        ...
+    """The roll, from a record key back to pseudonyms."""
 
     def pseudonyms(self, key: str) -> tuple[bytes, ...]:
         """Give the pseudonyms of a record key, one for each live epoch it is enrolled in."""
@@ -78,6 +74,30 @@ def evaluate(
     Raises:
         BadInput, Unavailable: the source cannot be read, or the catalogue's SQL does not fit.
     """
+    value = None
+    if person is not None and reads(admitted):
+        bound = {**bindings(admitted, period), "key": person.key}
+        value = records.scalar(admitted.answering.sql, bound)
+    return judge(admitted, person, period, value, roll)
+
+
+def reads(admitted: Admitted) -> bool:
+    """Tell whether a question is about a value in the records: names are compared on the roll."""
+    return admitted.answering.predicate.parameter is not ParameterKind.NAME
+
+
+def judge(
+    admitted: Admitted,
+    person: Person | None,
+    period: Period,
+    value: object | None,
+    roll: Enrolled,
+) -> Minimized:
+    """Make an outcome of what the records have of a person.
+
+    Raises:
+        BadInput, Unavailable: the value is not what the predicate's form wants.
+    """
     predicate = admitted.answering.predicate
     if person is None:
         absent = predicate.register is Register.POPULATION
@@ -86,7 +106,6 @@ def evaluate(
         if not person.name:  # a register without a name contradicts nobody
             return Minimized(Outcome.NO_RECORD)
         return _yes(person.name == admitted.grant.args[0])
-    value = records.scalar(admitted.answering.sql, _bound(admitted, person, period))
     if predicate.parameter is ParameterKind.MEMBERS:
         declared = set(admitted.grant.args)
         return _yes(value is None or not declared.isdisjoint(roll.pseudonyms(str(value))))
@@ -95,11 +114,11 @@ def evaluate(
     return _minimize(admitted, value, period)
 
 
-def _bound(admitted: Admitted, person: Person, period: Period) -> dict[str, object]:
+def bindings(admitted: Admitted, period: Period) -> dict[str, object]:
+    """Give what a catalogue's statement may bind, the record's key apart."""
     parameter = admitted.parameter
     since = months_before(period.today, parameter.months) if parameter else period.today
     return {
-        "key": person.key,
         "from": period.start.isoformat(),
         "to": period.end.isoformat(),
         "today": period.today.isoformat(),
@@ -173,5 +192,5 @@ def _number(predicate: Predicate, value: object | None) -> int:
     raise Unavailable("SOURCE_VALUE", predicate=predicate.id)
 
 
-def _yes(truth: bool) -> Minimized:
+def _yes(truth: bool) -> Minimized:  # noqa: FBT001 - a truth is all it takes
     return Minimized(Outcome.YES if truth else Outcome.NO)

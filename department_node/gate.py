@@ -2,11 +2,11 @@
 
 Knows the order of admission of protocol note §5 from the header on: audience, method, freshness →
 policy version → consent (holder, times, status, purpose) → grant → policy and catalogue → uses →
-budget. Does not know sockets, stores, records or what an answer says. Size, TLS party, stored
-answer and signature come before and end as transport refusals (``answer`` and ``wire``).
+thresholds → budget. Does not know sockets, stores, records or what an answer says. Size, TLS party,
+stored answer and signature come before and end as transport refusals (``answer`` and ``wire``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -19,9 +19,9 @@ from federation.consent import Claims, Consent, Grant
 from federation.errors import Refused
 from federation.exchange import Header, Question
 from federation.policy import Parameter, Policy, Rule
-from federation.status import Status, StatusList
+from federation.status import Status, StatusLists
 
-BASES: Final = frozenset({"CONSENT"})
+BASES: Final = frozenset({"CONSENT", "IN_FORCE_AID"})
 ROLES: Final = frozenset({"APPLICANT", "MEMBER", "SUPPORTER"})
 _DAY: Final = 86_400
 
@@ -39,7 +39,7 @@ class Moment:
     purpose: int
     policy: Policy
     answers: Mapping[str, Answering]
-    revoked: StatusList | None
+    revoked: StatusLists | None
     paused: bool
 
 
@@ -54,12 +54,12 @@ class Admitted:
     answering: Answering
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What was spent before: uses of the grant, and of its token in this month."""
+Opening = tuple[str, int, int]
+"""What a threshold opens of a quantity: its id, the line (T of one head) and the household's size.
 
-    grant_uses: int
-    month_uses: int
+``ANY`` stands where the question has no line or does not depend on the size.
+"""
+ANY: Final = -1
 
 
 def admit_request(header: Header, moment: Moment, method: str) -> None:
@@ -104,26 +104,52 @@ def admit(question: Question, shown: Consent, moment: Moment) -> Admitted:
     return Admitted(consent=shown, grant=grant, rule=rule, parameter=parameter, answering=answering)
 
 
-def check_usage(admitted: Admitted, usage: Usage) -> None:
-    """Hold a question to its number of uses and its token's frequency.
+def check_usage(admitted: Admitted, grant_uses: int, month_uses: int) -> None:
+    """Hold a question to its number of uses and its token's frequency, along the chain.
+
+    ``grant_uses`` and ``month_uses`` are those before: of the grant, and of all in this month.
 
     Raises:
         Refused: USES_EXHAUSTED.
     """
-    if usage.grant_uses >= admitted.grant.max_uses:
-        raise Refused("USES_EXHAUSTED")
-    if usage.month_uses >= admitted.consent.claims.uses_a_month:
+    grant = admitted.grant
+    if grant_uses >= grant.max_uses or month_uses >= admitted.consent.claims.uses_a_month:
         raise Refused("USES_EXHAUSTED")
 
 
-def check_budget(cells: int) -> None:
-    """Hold a new cell to the record's budget for the year; repeats open none.
+def check_budget(cells: int, *, recheck: bool = False) -> None:
+    """Hold a new cell to the record's budget for the year, of which rechecks have a reserve.
 
     Raises:
         Refused: BUDGET_EXHAUSTED.
     """
-    if cells >= limits.CELLS_PER_RECORD_YEAR:
+    kept = 0 if recheck else limits.CELLS_RESERVED
+    if cells >= limits.CELLS_PER_RECORD_YEAR - kept:
         raise Refused("BUDGET_EXHAUSTED")
+
+
+def opening(admitted: Admitted) -> Opening | None:
+    """Tell what a question opens of a quantity, None where it compares no amount."""
+    predicate, parameter = admitted.answering.predicate, admitted.parameter
+    if predicate.form is Form.THRESHOLD and parameter is not None:
+        by_size = parameter.per == "head"
+        return predicate.quantity, parameter.per_head, admitted.grant.members if by_size else ANY
+    if predicate.parameter is ParameterKind.SIZE:
+        return predicate.quantity, ANY, admitted.grant.members
+    return None
+
+
+def check_opening(wanted: Opening, opened: Iterable[Opening]) -> None:
+    """Hold a new threshold to those opened of the record in the year: four lines, two sizes.
+
+    Raises:
+        Refused: THRESHOLDS_EXHAUSTED (protocol §5, against probing).
+    """
+    same = [wanted, *(one for one in opened if one[0] == wanted[0])]
+    if len({line for _, line, _ in same} - {ANY}) > limits.LINES_A_QUANTITY:
+        raise Refused("THRESHOLDS_EXHAUSTED")
+    if len({size for _, _, size in same} - {ANY}) > limits.SIZES_A_QUANTITY:
+        raise Refused("THRESHOLDS_EXHAUSTED")
 
 
 def check_roll(claims: Claims, enrolled: frozenset[int]) -> None:
@@ -158,23 +184,21 @@ def _latest_end(issued: int) -> int:
 
 
 def _check_status(shown: Consent, moment: Moment) -> None:
-    current = status.check_fresh(moment.revoked, moment.now)
-    if shown.claims.status_uri != current.uri:
-        raise Refused("CONSENT_INVALID", why="status list")
-    match current.at(shown.claims.status_index):
-        case Status.INVALID:
-            raise Refused("CONSENT_REVOKED")
-        case Status.SUSPENDED:
-            raise Refused("CONSENT_SUSPENDED")
-        case Status.VALID:
-            return
+    current = status.check_fresh(moment.revoked, moment.now).at(shown.claims.status_uri)
+    state = current.at(shown.claims.status_index)
+    if state is Status.INVALID:
+        raise Refused("CONSENT_REVOKED")
+    if state is not Status.VALID:
+        raise Refused("CONSENT_SUSPENDED")
 
 
 def _check_grant(grant: Grant, answering: Answering) -> None:
-    """Refuse a grant that lacks the signed facts its question needs."""
+    """Refuse a grant that lacks the signed facts its question needs, or a recheck of many uses."""
     predicate = answering.predicate
     needs_size = predicate.form is Form.THRESHOLD or predicate.parameter is ParameterKind.SIZE
     if grant.form != predicate.form.value or (needs_size and grant.members < 1):
+        raise Refused("CONSENT_NOT_GRANTED", predicate=predicate.id)
+    if grant.recheck and grant.max_uses != 1:
         raise Refused("CONSENT_NOT_GRANTED", predicate=predicate.id)
     if predicate.parameter is ParameterKind.NAME and len(grant.args) != 1:
         raise Refused("CONSENT_NOT_GRANTED", predicate=predicate.id)

@@ -78,7 +78,7 @@ def explain(
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
-    """解释每个决定的理由 Explain an answered request, or when a predicate is answered or refused."""
+    """解释每个决定的理由 Explain an answered request, or when a predicate is answered."""
     at = terminal(lang, json)
     with reporting(at):
         if _PREDICATE.fullmatch(query):

@@ -56,10 +56,6 @@ class Look:
 class _Declared:
     """The roll's part in a look: a record key stands for its own pseudonym."""
 
-    def person(self, psn: bytes) -> Person | None:
-        """Never asked: a look knows the person already."""
-        raise NotImplementedError
-
     def pseudonyms(self, key: str) -> tuple[bytes, ...]:
         """Give the key itself."""
         return (key.encode(),)

@@ -3,6 +3,7 @@
 Knows settings, files and which port gets which part. Does not answer anything itself.
 """
 
+import gc
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,18 +14,23 @@ from sqlite3 import Connection
 from typing import Final, Self
 
 from department_node import catalogue, checking, enrolment
-from department_node.answer import Answerer, Facts, Sources
+from department_node.answer import Answerer, Sources
 from department_node.catalogue import NodeCatalogue
+from department_node.drafting import Facts
+from department_node.ledger import Ledger
+from department_node.mandates import MandateAnswerer
+from department_node.matching import Roll
 from department_node.records import RecordSource, SqliteRecords
 from department_node.status_keeper import FIRST, REFRESH, StatusKeeper
-from department_node.store import ENROLLED, Ledger, Store
+from department_node.store import ENROLLED, FILE, Store
 from federation import catalogue as predicates
 from federation import manifest, root
 from federation import party as parties
 from federation.clock import Clock, SystemClock, business_date, epoch_of
-from federation.errors import BadInput, PeerFault, Unavailable
+from federation.errors import BadInput, Unavailable
 from federation.manifest import PartyRole
 from federation.party import Party
+from federation.watching import Watch
 from federation.wire import description, server
 from federation.wire.channel import Peers
 from federation.wire.description import Description
@@ -33,16 +39,23 @@ from federation.wire.registrar_client import RegistrarClient
 SERVICE: Final = "federation.v1.DepartmentNode"
 PAUSED: Final = "paused"
 _FACTS_AGE: Final = 60.0
-_SETTINGS: Final = {"catalogue", "status_refresh", "one_core"}
+_REFRESH_LEAST: Final = 0.1
+_REFRESH_MOST: Final = 300
+_SETTINGS: Final = {"catalogue", "status_refresh", "one_core", "reflection", "enrol_workers"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A node's own settings: catalogue file, seconds between two status lists, one core or all."""
+    """A node's own settings: catalogue file, seconds between two status lists, one core or all.
+
+    ``reflection`` tells parties what can be called; ``enrol_workers`` cores enrol the roll.
+    """
 
     catalogue: Path
     status_refresh: float
     one_core: bool
+    reflection: bool
+    enrol_workers: int
 
 
 class Node:
@@ -66,11 +79,11 @@ class Node:
         checking.check(self.catalogue, self.records)
         self.store = Store(self.party.data)
         self._stack.callback(self.store.close)
-        pin_versions(self.party, self.store)
+        self.party.pin()
         self.peers = Peers(self.party.tls, self.party.tap)
         self._stack.callback(self.peers.close)
         self.registrar = RegistrarClient(self.party, self.peers, self.clock)
-        self.status = StatusKeeper(self.party, self.registrar.status_list, self.clock.now)
+        self.status = StatusKeeper(self.party, self.registrar.status_lists, self.clock.now)
         self._facts: tuple[float, Facts] | None = None
 
     def __enter__(self) -> Self:
@@ -105,7 +118,15 @@ class Node:
 
     def answerer(self) -> Answerer:
         """Put the answering together."""
-        sources = Sources(
+        return Answerer(self.party, self._sources())
+
+    def mandates(self, beside: Answerer) -> MandateAnswerer:
+        """Put the answering of batch mandates together, beside that of consents."""
+        roll = self._stack.enter_context(Roll(self.party.data / FILE))
+        return MandateAnswerer(self.party, self._sources(), roll, beside)
+
+    def _sources(self) -> Sources:
+        return Sources(
             catalogue=self.catalogue,
             records=self.records,
             store=self.store,
@@ -114,7 +135,6 @@ class Node:
             revoked=lambda: self.status.current,
             paused=self.paused_file.exists,
         )
-        return Answerer(self.party, sources)
 
     def enrolment(self) -> enrolment.Enrolment:
         """Put an enrolment of the present epoch together.
@@ -131,8 +151,9 @@ class Node:
             records=self.records,
             store=self.store,
             registrar=self.registrar,
-            epoch=epoch,
-            public_key=public,
+            terms=enrolment.Terms(
+                epoch=epoch, public_key=public, workers=self.settings.enrol_workers
+            ),
         )
 
     def finish_enrolment(self) -> None:
@@ -149,25 +170,43 @@ class RunningNode:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._answerer = node.answerer()
-        methods = {"Ask": self._answerer.ask, "Describe": self._describe}
-        service = server.Service(name=SERVICE, methods=methods)
+        methods = {
+            "Ask": self._answerer.ask,
+            "AskMandate": node.mandates(self._answerer).ask,
+            "Describe": self._describe,
+        }
+        service = server.Service(
+            name=SERVICE,
+            methods=methods,
+            streams={"AskStream": self._answerer.ask},
+            reflection=node.settings.reflection,
+        )
         party = node.party
         self._server = server.build(party.manifest, party.tls, party.listen, service, party.tap)
         self.port = self._server.port
+        self._watch = Watch(party, node.clock, self._renewed)
 
     def start(self) -> None:
         """Begin to fetch status lists and to answer."""
         if self._node.settings.one_core:
             server.keep_to_one_core()
+        spare_collections()
         self._node.status.wait_first(FIRST)
         self._node.status.start(self._node.settings.status_refresh, self._count)
         self._server.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Finish what is running and stop."""
+        self._watch.stop()
         self._server.stop()
         self._node.status.stop()
         self._count()
+
+    def _renewed(self) -> None:
+        party = self._node.party
+        self._server.renew(party.manifest, party.tls)
+        self._node.peers.renew(party.tls)
 
     def _describe(self, _: str, request: bytes) -> bytes:
         description.check_request(request)
@@ -197,20 +236,14 @@ class RunningNode:
             raise
 
 
-def pin_versions(party: Party, store: Store) -> None:
-    """Refuse signed documents older than those this node has seen, and remember newer ones.
+def spare_collections() -> None:
+    """Have Python's collector of cycles look more rarely at what a serving node remembers.
 
-    Raises:
-        PeerFault: MANIFEST_ROLLED_BACK or POLICY_ROLLED_BACK (protocol §1).
+    It would go through every remembered token again and again; nothing of them is a cycle.
     """
-    manifest, policy = party.manifest.version, party.policy.version
-    family = f"policy {party.policy.family}"
-    seen = {name: int(str(store.meta(name) or 0)) for name in ("manifest", family)}
-    if manifest < seen["manifest"]:
-        raise PeerFault("MANIFEST_ROLLED_BACK", version=manifest, seen=seen["manifest"])
-    if policy < seen[family]:
-        raise PeerFault("POLICY_ROLLED_BACK", version=policy, seen=seen[family])
-    store.set_meta(**{"manifest": manifest, family: policy})
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
 
 
 def data_folder(folder: Path) -> Path:
@@ -243,14 +276,19 @@ def read_settings(party: Party) -> Settings:
     """
     raw = party.settings
     unknown = raw.keys() - _SETTINGS
-    refresh, one_core = raw.get("status_refresh", REFRESH), raw.get("one_core", True)
-    good = isinstance(refresh, int | float) and 0.1 <= refresh <= 300
-    if unknown or not good or not isinstance(one_core, bool):
+    refresh = raw.get("status_refresh", REFRESH)
+    one_core, reflection = raw.get("one_core", True), raw.get("reflection", False)
+    workers = raw.get("enrol_workers", enrolment.WORKERS)
+    good = isinstance(refresh, int | float) and _REFRESH_LEAST <= refresh <= _REFRESH_MOST
+    good &= type(workers) is int and 1 <= workers <= enrolment.WORKERS_MOST
+    if unknown or not good or type(one_core) is not bool or type(reflection) is not bool:
         raise BadInput("SETTINGS_INVALID", file="party.toml", why="[node]")
     return Settings(
         catalogue=party.folder / str(raw.get("catalogue", "catalogue.toml")),
         status_refresh=float(refresh),
         one_core=one_core,
+        reflection=reflection,
+        enrol_workers=workers,
     )
 
 

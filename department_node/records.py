@@ -5,9 +5,10 @@ nothing but SELECT passes. Deliberately does not know predicates, people, pseudo
 records came in.
 """
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,15 @@ class RecordSource(Protocol):
         """Give the one value a query finds, or None."""
         ...
 
+    def scalars(
+        self, sql: str, keys: Sequence[str], parameters: Mapping[str, object], *, prompt: bool
+    ) -> list[object | None]:
+        """Give what a query finds for each record key, in their order.
+
+        If it has to be ``prompt``, little work is allowed for each: others wait.
+        """
+        ...
+
     def rows(self, sql: str) -> Iterator[tuple[object, ...]]:
         """Stream the rows of a query without parameters."""
         ...
@@ -67,6 +77,9 @@ class ReadLimits:
 
     steps: int = 20_000_000
     """Virtual machine steps of one query, about half a second."""
+    prompt_steps: int = 200_000
+    """Virtual machine steps for one key while others wait, about five milliseconds; for a set of
+    them at most ten times as many."""
     scan_steps: int = 2_000_000_000
     """Virtual machine steps between two thousand rows of a streamed query."""
     busy_seconds: float = 5.0
@@ -82,6 +95,8 @@ class _Reader:
         self.guard = Guard()
         self.budget = _Budget()
         self.connection = _connect(uri, busy_seconds)
+        # SQLite makes this table when it is first named, which the guard takes for a CREATE.
+        self.connection.execute("SELECT 1 FROM json_each('[]')").fetchone()
         self.connection.set_authorizer(self.guard)
         self.connection.set_progress_handler(self.budget.spend, _TICK)
 
@@ -114,6 +129,7 @@ class SqliteRecords:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._strict: dict[str, str] = {}
+        self._sets: dict[str, str] = {}
         self._schema()
 
     def __enter__(self) -> Self:
@@ -141,7 +157,7 @@ class SqliteRecords:
             Unavailable: ``SOURCE_TIMEOUT``, ``SOURCE_BUSY``, ``SOURCE_UNREADABLE``.
         """
         try:
-            found = self._query(sql, parameters)
+            found = self._query(self._one(sql), parameters, 2, self._limits.steps)
         except FAILURES as error:
             raise self._fault(error, self._reader().guard, sql) from error
         if not found:
@@ -149,6 +165,38 @@ class SqliteRecords:
         if len(found) > 1 or len(found[0]) != 1:
             raise BadInput("CATALOGUE_SQL", reason="more than one row or column")
         return found[0][0]
+
+    def scalars(
+        self,
+        sql: str,
+        keys: Sequence[str],
+        parameters: Mapping[str, object],
+        *,
+        prompt: bool = False,
+    ) -> list[object | None]:
+        """Give what a query finds for each record key, in their order, in one statement.
+
+        Raises:
+            BadInput, Unavailable: as ``scalar``, for all keys together; SOURCE_TIMEOUT also where
+                more than ``prompt_steps`` allow were needed and it had to be ``prompt``.
+        """
+        text = self._sets.get(sql)
+        if text is None:
+            text = self._sets[sql] = statements.for_each(sql)
+        own = self._limits
+        one, most = (
+            (own.prompt_steps, 10 * own.prompt_steps) if prompt else (own.steps, own.scan_steps)
+        )
+        steps = min(one * len(keys), most)
+        bound = {**parameters, statements.KEYS: json.dumps(keys)}
+        try:
+            found = self._query(text, bound, len(keys), steps)
+        except FAILURES as error:
+            raise self._fault(error, self._reader().guard, sql) from error
+        values = [value for (value,) in found]
+        if statements.SEVERAL in values:
+            raise BadInput("CATALOGUE_SQL", reason="more than one row or column")
+        return values
 
     def rows(self, sql: str) -> Iterator[tuple[object, ...]]:
         """Stream the rows of a query without parameters; an import waits until the last is read.
@@ -193,6 +241,8 @@ class SqliteRecords:
         try:
             with closing(reader.connection) as connection:
                 found = statements.inspect(connection, reader.guard, sql)
+                if "key" in found.bindings and len(found.columns) == 1:
+                    statements.check_for_each(connection, sql)
         except FAILURES as error:
             raise self._fault(error, reader.guard, sql) from error
         tables = {table for table, _ in self._schema()}
@@ -203,20 +253,25 @@ class SqliteRecords:
         """List every (table, column) of the department's own tables."""
         return [pair for pair in self._schema() if pair[0] not in BOOKKEEPING]
 
-    def _query(self, sql: str, parameters: Mapping[str, object]) -> list[tuple[object, ...]]:
-        """Fetch at most two rows, enough to see that there is more than one."""
-        reader = self._reader()
-        reader.budget.ticks = self._limits.steps // _TICK
+    def _one(self, sql: str) -> str:
         text = self._strict.get(sql)
         if text is None:
             text = self._strict[sql] = statements.strict(sql)
+        return text
+
+    def _query(
+        self, text: str, parameters: Mapping[str, object], most: int, steps: int
+    ) -> list[tuple[object, ...]]:
+        """Fetch at most some rows within some steps."""
+        reader = self._reader()
+        reader.budget.ticks = steps // _TICK
         try:
-            return reader.connection.execute(text, parameters).fetchmany(2)
+            return reader.connection.execute(text, parameters).fetchmany(most)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
                 raise
         _finish_killed_import(self._uri)
-        return reader.connection.execute(text, parameters).fetchmany(2)
+        return reader.connection.execute(text, parameters).fetchmany(most)
 
     def _reader(self) -> _Reader:
         try:

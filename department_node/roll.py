@@ -18,6 +18,7 @@ from federation.errors import BadInput
 HALF: Final = 16
 """A fingerprint is 16 bytes of the id and 16 of id and name."""
 
+_COLUMNS: Final = 3
 _SCHEMA: Final = "CREATE TABLE met (key BLOB PRIMARY KEY, id BLOB UNIQUE) WITHOUT ROWID"
 
 
@@ -74,12 +75,13 @@ class Roll:
         return int(self._met.execute("SELECT count(*) FROM met").fetchone()[0])
 
     def _entry(self, row: tuple[object, ...]) -> Entry:
-        if len(row) != 3 or row[0] is None or row[2] is None:
+        if len(row) != _COLUMNS or row[0] is None or row[2] is None:
             raise BadInput("ROLL_COLUMNS")
-        person = ids.canonical_id(str(row[0])).id
-        name = ids.normal_name(str(row[1])) if self._names and row[1] else ""
+        number, called, key = row
+        person = ids.canonical_id(str(number)).id
+        name = ids.normal_name(str(called)) if self._names and called else ""
         return Entry(
-            key=str(row[2]),
+            key=str(key),
             id=person,
             name=name,
             fingerprint=self._hash(person) + self._hash(f"{person}|{name}"),

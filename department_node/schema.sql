@@ -33,29 +33,35 @@ CREATE TABLE IF NOT EXISTS enrolment (
     PRIMARY KEY (epoch, batch_no)
 ) WITHOUT ROWID;
 
+-- Tokens that were presented. household: the commitment of those whose household has others too.
+-- Rows of this and the next table are long: they are appended, and only an index is kept in order.
 CREATE TABLE IF NOT EXISTS consent (
-    jti BLOB PRIMARY KEY,
-    presentation BLOB NOT NULL
-) WITHOUT ROWID;
+    jti BLOB NOT NULL UNIQUE,
+    presentation BLOB NOT NULL,
+    household BLOB,
+    sub BLOB NOT NULL DEFAULT x''
+);
+CREATE INDEX IF NOT EXISTS consent_household ON consent (household) WHERE household IS NOT NULL;
 
 -- questions: the items as asked, each after its length in two bytes, so that a decision can be
 -- explained and its leaf opened.
 CREATE TABLE IF NOT EXISTS answered (
-    qid BLOB PRIMARY KEY,
+    qid BLOB NOT NULL UNIQUE,
     sender TEXT NOT NULL,
     request BLOB NOT NULL,
     payload BLOB NOT NULL,
     items BLOB NOT NULL,
     questions BLOB NOT NULL,
     at INTEGER NOT NULL
-) WITHOUT ROWID;
+);
 
--- Spent uses: of a grant (name = predicate and parameter) and of a token in a month (name = yyyymm).
+-- Spent uses along a chain of renewals: of a grant (name = predicate and parameter) and of all its
+-- grants in a month (name = yyyymm).
 CREATE TABLE IF NOT EXISTS uses (
-    jti BLOB NOT NULL,
+    chain BLOB NOT NULL,
     name TEXT NOT NULL,
     used INTEGER NOT NULL,
-    PRIMARY KEY (jti, name)
+    PRIMARY KEY (chain, name)
 ) WITHOUT ROWID;
 
 -- Frozen outcomes: asked again in the same period, the same answer is signed again.
@@ -67,6 +73,31 @@ CREATE TABLE IF NOT EXISTS cell (
     question BLOB NOT NULL,
     answer BLOB NOT NULL,
     PRIMARY KEY (subject, year, question)
+) WITHOUT ROWID;
+
+-- Thresholds opened of a record: line = T of one head in the quantity's unit, size = members.
+CREATE TABLE IF NOT EXISTS opened (
+    subject BLOB NOT NULL,
+    year INTEGER NOT NULL,
+    quantity TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (subject, year, quantity, line, size)
+) WITHOUT ROWID;
+
+-- Questions looked up anew on an objection: once a record, predicate and year.
+CREATE TABLE IF NOT EXISTS recheck (
+    subject BLOB NOT NULL,
+    year INTEGER NOT NULL,
+    predicate TEXT NOT NULL,
+    PRIMARY KEY (subject, year, predicate)
+) WITHOUT ROWID;
+
+-- Records of which four fifths of a year's cells are open.
+CREATE TABLE IF NOT EXISTS alert (
+    subject BLOB NOT NULL,
+    year INTEGER NOT NULL,
+    PRIMARY KEY (subject, year)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS log (
@@ -83,3 +114,44 @@ CREATE TABLE IF NOT EXISTS refused (
     n INTEGER NOT NULL,
     PRIMARY KEY (day, code)
 ) WITHOUT ROWID;
+
+-- Batch mandates (protocol note §3): lists that were presented, each with its mandate. people names
+-- the same people in whatever list they stand.
+CREATE TABLE IF NOT EXISTS mandate_list (
+    digest BLOB PRIMARY KEY,
+    mandate BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    people BLOB NOT NULL,
+    persons INTEGER NOT NULL,
+    list BLOB NOT NULL,
+    document BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS mandate_list_mandate ON mandate_list (mandate, epoch);
+
+-- Blocks of pseudonyms, by the digest that the registrar signed.
+CREATE TABLE IF NOT EXISTS mandate_block (
+    digest BLOB PRIMARY KEY,
+    pseudonyms BLOB NOT NULL
+);
+
+-- Frozen answers about blocks, and how often each was given.
+CREATE TABLE IF NOT EXISTS mandate_said (
+    people BLOB NOT NULL,
+    block INTEGER NOT NULL,
+    question TEXT NOT NULL,
+    answer BLOB NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (people, block, question)
+);
+
+-- items: the first person's answer, one outcome a person, one salt a person.
+CREATE TABLE IF NOT EXISTS mandate_answered (
+    qid BLOB PRIMARY KEY,
+    sender TEXT NOT NULL,
+    request BLOB NOT NULL,
+    payload BLOB NOT NULL,
+    items BLOB NOT NULL,
+    question BLOB NOT NULL,
+    at INTEGER NOT NULL
+);

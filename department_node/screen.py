@@ -19,7 +19,7 @@ _CLOSING: Final = "\u3001\u3002\uff0c\uff1b\uff1a\uff1f\uff01\uff09\u201d\u300d\
 _PIECE: Final = re.compile(rf"(?:[^\s\u2e80-\uffef]+|[\u2e80-\uffef])[{_CLOSING}]*\s*|\s+")
 
 
-def columns(rows: Iterable[Sequence[str]], indent: int = 0) -> str:
+def columns(rows: Iterable[Sequence[str]], indent: int = 0, width: int = WIDTH) -> str:
     """Align rows of equally many cells; a long last cell goes on below itself."""
     cells = [[str(cell) for cell in row] for row in rows]
     if not cells:
@@ -28,8 +28,8 @@ def columns(rows: Iterable[Sequence[str]], indent: int = 0) -> str:
     start = indent + sum(widths) + GAP * len(widths)
     lines: list[str] = []
     for row in cells:
-        head = "".join(_padded(cell, width) for cell, width in zip(row, widths, strict=False))
-        for number, part in enumerate(fold(row[-1], max(WIDTH - start, _LEAST))):
+        head = "".join(_padded(cell, most) for cell, most in zip(row, widths, strict=False))
+        for number, part in enumerate(fold(row[-1], max(width - start, _LEAST))):
             left = " " * indent + head if number == 0 else " " * start
             lines.append(f"{left}{part}".rstrip())
     return "\n".join(lines)
@@ -47,7 +47,8 @@ def fold(text: str, width: int) -> list[str]:
 
 
 def _pieces(text: str, width: int) -> Iterator[str]:
-    for piece in _PIECE.findall(text):
+    for found in _PIECE.findall(text):
+        piece = found
         while cell_len(piece.rstrip()) > width:
             yield piece[: width // 2]
             piece = piece[width // 2 :]

@@ -28,6 +28,13 @@ _QUOTED = re.compile(
     r"""'(?:[^']|'')*' | `(?:[^`]|``)*` | \[[^\]]*\] | --[^\n]* | /\*.*?\*/ | "(?:[^"]|"")*" """,
     re.VERBOSE | re.DOTALL,
 )
+_KEY = re.compile(_QUOTED.pattern + r"| ([:@$]key)\b", re.VERBOSE | re.DOTALL)
+KEYS = "hedui_keys"
+"""Name of the binding that takes the list of keys."""
+# No name that a department's table might lack, and, as a parameter is, no column with a collation.
+_ONE_KEY = "(hedui_key || '')"
+SEVERAL = b"\x00"
+"""Stands for a key for which there is more than one row."""
 _MISSING = re.compile(r"no such (table|column): (.*)", re.DOTALL)
 _ACTION_NAMES = (
     "INSERT UPDATE DELETE PRAGMA ATTACH DETACH TRANSACTION SAVEPOINT REINDEX ANALYZE CREATE_INDEX"
@@ -102,6 +109,34 @@ def strict(sql: str) -> str:
     silently compare as a constant; it never does so for a name between backticks.
     """
     return _QUOTED.sub(_with_backticks, sql)
+
+
+def for_each(sql: str) -> str:
+    """Write a statement about ``:key`` as one about a JSON list of keys: one value a key, in order.
+
+    A key for which it finds more than one row gives ``SEVERAL``.
+    """
+    text = strict(sql).strip().removesuffix(";")
+    correlated = _KEY.sub(lambda m: m[0] if m[1] is None else _ONE_KEY, text)
+    one = f"SELECT * FROM ({correlated}\n) LIMIT 2"  # noqa: S608 - the department's own statement
+    return (
+        f"WITH hedui_each (hedui_no, hedui_key) AS (SELECT key, value FROM json_each(:{KEYS}))"  # noqa: S608
+        f" SELECT (WITH hedui_found (hedui_value) AS ({one}) SELECT CASE count(*) WHEN 0 THEN NULL"
+        f" WHEN 1 THEN max(hedui_value) ELSE x'00' END FROM hedui_found)"
+        f" FROM hedui_each ORDER BY hedui_no"
+    )
+
+
+def check_for_each(connection: sqlite3.Connection, sql: str) -> None:
+    """Refuse a statement that cannot be written for many keys.
+
+    Raises:
+        BadInput: ``CATALOGUE_SQL``.
+    """
+    try:
+        connection.execute(f"EXPLAIN {for_each(sql)}", Bindings()).close()
+    except sqlite3.Error as error:
+        raise BadInput("CATALOGUE_SQL", reason=f"about many people at once: {error}") from error
 
 
 def inspect(connection: sqlite3.Connection, guard: Guard, sql: str) -> Statement:

@@ -1,23 +1,24 @@
-"""Keeps this department's status list fresh: fetched on a schedule, never for one person.
+"""Keeps this department's status lists fresh: all of its series, on a schedule, never for a person.
 
-Knows the list's file and the schedule. Does not decide what a stale list means: the gate does.
+Knows the lists' file and the schedule. Does not decide what a stale list means: the gate does.
 Nothing that goes wrong here ends the schedule.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event, Thread
 from typing import Final
 
 from federation import keyfile, limits, status
 from federation.errors import HeduiError, PeerFault, Unavailable
 from federation.party import Party
-from federation.status import StatusList
+from federation.status import StatusList, StatusLists
+from federation.strictjson import dumps, loads
 
 log = logging.getLogger(__name__)
 
-FILE: Final = "status.jwt"
+FILE: Final = "status.json"
 REFRESH: Final = 30.0
 """Seconds between two fetches."""
 FIRST: Final = 10.0
@@ -28,44 +29,56 @@ RETRY: Final = 2.0
 """Seconds before a failed fetch is tried again."""
 
 
-Fetch = Callable[[str], bytes]
-"""Gives the signed list of a department."""
+Signed = Mapping[int, bytes]
+"""A department's current lists, as signed, by the number of their series."""
+Fetch = Callable[[str], Signed]
+"""Gives all current lists of a department."""
 
 
 class StatusKeeper:
-    """Holds the newest verified list; an older one never replaces a newer one.
+    """Holds the newest verified lists: all of a fetch are taken over, or none.
 
-    A list from the future is refused: it would keep out all later ones until its time comes.
+    An older list is refused, and one that brings a revoked token back, for revoked is final: also
+    where the list was withheld meanwhile. So is a list from the future: it would keep out all later
+    ones until its time comes.
     """
 
-    def __init__(self, party: Party, fetch: Callable[[str], bytes], now: Callable[[], int]) -> None:
+    def __init__(self, party: Party, fetch: Fetch, now: Callable[[], int]) -> None:
         self._path = party.data / FILE
         self._party = party
         self._fetch = fetch
         self._now = now
         self._stop = Event()
         self._thread: Thread | None = None
-        self.current: StatusList | None = None
+        self.current: StatusLists | None = None
+        self._away: Mapping[str, StatusList] = {}
         try:
-            self._accept(read_file(party))
+            known = read_file(party)
+            if known:
+                self._accept(known)
         except PeerFault as error:  # one that cannot be believed is as good as none
-            log.warning("the last status list is not used: %s", error)
+            log.warning("the last status lists are not used: %s", error)
 
     def refresh(self) -> None:
-        """Fetch the list once.
+        """Fetch the lists once.
 
         Raises:
-            PeerFault, Unavailable: the registrar's list is wrong, it cannot be reached, or the list
-                cannot be written down (LOG_UNAVAILABLE; it is used all the same).
+            PeerFault, Unavailable: a list is wrong (STATUS_LIST_INVALID), the registrar cannot be
+                reached, or the lists cannot be written down (LOG_UNAVAILABLE; they are used all
+                the same).
         """
-        jwt = self._fetch(self._party.id)
-        before = self.current
-        self._take(jwt)
-        if self.current is not before:
-            try:
-                keyfile.write_private(self._path, jwt)
-            except OSError as e:
-                raise Unavailable("LOG_UNAVAILABLE", why=type(e).__name__) from e
+        fetched = self._fetch(self._party.id)
+        fresh = believed(self._party, fetched)
+        changed = self.current is None or fresh.digest != self.current.digest
+        self._accept(fresh)
+        if not changed:
+            return
+        try:
+            keyfile.write_private(
+                self._path, dumps({str(series): jwt.decode() for series, jwt in fetched.items()})
+            )
+        except OSError as e:
+            raise Unavailable("LOG_UNAVAILABLE", why=type(e).__name__) from e
 
     def wait_first(self, seconds: float) -> None:
         """Give the first fetch some time; without a list the gate refuses everything anyway."""
@@ -90,16 +103,18 @@ class StatusKeeper:
         if self._thread:
             self._thread.join()
 
-    def _take(self, jwt: bytes) -> None:
-        self._accept(_believed(self._party, jwt))
-
-    def _accept(self, fresh: StatusList | None) -> None:
-        if fresh is None:
-            return
-        if fresh.issued > self._now() + limits.SKEW:
-            raise PeerFault("STATUS_LIST_INVALID", why="from the future")
-        if self.current is None or fresh.issued >= self.current.issued:
-            self.current = fresh
+    def _accept(self, fresh: StatusLists) -> None:
+        seen = {**self._away, **(self.current.by_uri if self.current else {})}
+        for uri, listed in fresh.by_uri.items():
+            known = seen.get(uri)
+            if listed.issued > self._now() + limits.SKEW:
+                raise PeerFault("STATUS_LIST_INVALID", why="from the future")
+            if known and listed.issued < known.issued:
+                raise PeerFault("STATUS_LIST_INVALID", why="older than one that was seen")
+            if known and listed.brings_back(known):
+                raise PeerFault("STATUS_LIST_INVALID", why="revoked tokens are back")
+        self._away = {uri: one for uri, one in seen.items() if uri not in fresh.by_uri}
+        self.current = fresh
 
     def _run(self, every: float, tick: Callable[[], None]) -> None:
         wait = every if self.current else min(RETRY, every)
@@ -116,19 +131,37 @@ class StatusKeeper:
                 log.warning("refusals not counted: %s", error.code)
 
 
-def read_file(party: Party) -> StatusList | None:
-    """Read the last list that this node has written down; None where there is none.
+def read_file(party: Party) -> StatusLists | None:
+    """Read the last lists that this node has written down; None where there are none.
 
     Raises:
-        PeerFault: STATUS_LIST_INVALID when it is torn or not the registrar's.
+        PeerFault: STATUS_LIST_INVALID when they are torn or not the registrar's.
     """
     try:
-        jwt = (party.data / FILE).read_bytes()
+        data = (party.data / FILE).read_bytes()
     except OSError:
         return None
-    return _believed(party, jwt)
+    try:
+        signed = {int(series): str(jwt).encode() for series, jwt in loads(data, FILE).items()}
+    except (PeerFault, AttributeError, ValueError) as e:
+        raise PeerFault("STATUS_LIST_INVALID", why="file") from e
+    return believed(party, signed)
 
 
-def _believed(party: Party, jwt: bytes) -> StatusList:
+def believed(party: Party, signed: Signed) -> StatusLists:
+    """Verify a department's lists, each by the name of its series.
+
+    Raises:
+        PeerFault: STATUS_LIST_INVALID.
+    """
     registrar = party.manifest.registrar
-    return status.read(jwt, uri=status.uri_of(registrar.id, party.id), issuers=registrar.keys)
+    if not signed:
+        raise PeerFault("STATUS_LIST_INVALID", why="no list")
+    return StatusLists.of(
+        *(
+            status.read(
+                jwt, uri=status.uri_of(registrar.id, party.id, series), issuers=registrar.keys
+            )
+            for series, jwt in sorted(signed.items())
+        )
+    )

@@ -16,16 +16,26 @@ from typing import Final
 import sqlite_utils
 
 from department_node.evaluate import Person
-from department_node.gate import Usage
+from department_node.ledger import Ledger
 from department_node.writer import Writer
 from federation.errors import BadInput, Unavailable
 from federation.party import private_file
 
 FILE: Final = "node.sqlite"
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of the tables in ``schema.sql``."""
 ENROLLED: Final = "enrolled "
 """Begins the name of the fact that an epoch's roll was enrolled to the end."""
+_FROM_1: Final = """
+BEGIN IMMEDIATE;
+ALTER TABLE uses RENAME COLUMN jti TO chain;
+ALTER TABLE consent ADD COLUMN household BLOB;
+ALTER TABLE consent ADD COLUMN sub BLOB NOT NULL DEFAULT x'';
+PRAGMA user_version = 2;
+COMMIT;
+"""
+"""Tables of version 1 go on as they are; what is made anew is laid out better."""
+_CACHE_KIB: Final = 64 * 1024
 DONE: Final = 1
 GIVEN_UP: Final = 2
 
@@ -33,49 +43,6 @@ GIVEN_UP: Final = 2
 _END_BATCH: Final = (
     "UPDATE enrolment SET done = ?, ids = x'', names = x'' WHERE epoch = ? AND batch_no = ?"
 )
-
-Names = tuple[str, str]
-"""The two counters that a question spends: its grant's, and its token's of the month."""
-
-# One statement each: at every step of a statement all threads fight for the interpreter lock.
-_SPENT: Final = """
-SELECT
-  coalesce((SELECT used FROM uses WHERE jti = ?1 AND name = ?2), 0),
-  coalesce((SELECT used FROM uses WHERE jti = ?1 AND name = ?3), 0),
-  (SELECT count(*) FROM cell WHERE subject = ?4 AND year = ?5),
-  (SELECT answer FROM cell WHERE subject = ?4 AND year = ?5 AND question = ?6)
-"""
-_SPEND: Final = """
-INSERT INTO uses VALUES (?1, ?2, 1), (?1, ?3, 1) ON CONFLICT DO UPDATE SET used = used + 1
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
-    """An answer that left before: whose request it answered and the unsigned bytes."""
-
-    sender: str
-    request: bytes
-    payload: bytes
-    items: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """Where an answer is frozen: the record (or pseudonym), the year and the question."""
-
-    subject: bytes = field(repr=False)
-    year: int
-    question: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What was spent before: uses, cells of the record in the year; the cell's frozen answer."""
-
-    usage: Usage
-    cells: int
-    frozen: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +86,7 @@ class Store:
         with typed_errors():
             connection = self._connect()
             _prepare(connection)
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self.writer = Writer(connection)
 
     def close(self) -> None:
@@ -165,13 +133,6 @@ class Store:
             row[0] for row in self._read.execute("SELECT psn FROM person WHERE key = ?", (key,))
         )
 
-    def presentation(self, jti: bytes) -> bytes | None:
-        """Find a token that was presented before."""
-        row = self._read.execute(
-            "SELECT presentation FROM consent WHERE jti = ?", (jti,)
-        ).fetchone()
-        return row[0] if row else None
-
     def enrolled_as(self, epoch: int, key: str) -> RollEntry | None:
         """Give what a record key was enrolled as, present or not."""
         row = self._read.execute(
@@ -193,7 +154,7 @@ class Store:
         rows = self._read.execute("SELECT name FROM meta WHERE name GLOB ?", (f"{ENROLLED}[0-9]*",))
         return frozenset(int(name.removeprefix(ENROLLED)) for (name,) in rows)
 
-    def mark_present(self, keys: list[str], present: bool) -> None:
+    def mark_present(self, keys: list[str], *, present: bool) -> None:
         """Mark people as gone from the roll, or as back; their pseudonyms stay."""
         rows = [(int(present), key) for key in keys]
         sql = "UPDATE person SET present = ? WHERE key = ?"
@@ -260,88 +221,9 @@ class Store:
         """Read the log: sequence number, leaf, salt, record."""
         yield from self._read.execute("SELECT seq, leaf, salt, record FROM log ORDER BY seq")
 
-    def ledger(self) -> "Ledger":
+    def ledger(self) -> Ledger:
         """Look at what was spent and frozen, outside any transaction of the writer."""
         return Ledger(self._read)
-
-
-class Ledger:
-    """What one exchange reads and writes inside the group's transaction."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._c = connection
-
-    def answered(self, qid: bytes) -> StoredAnswer | None:
-        """Find the answer to a query id, as this transaction sees it."""
-        row = self._c.execute(
-            "SELECT sender, request, payload, items FROM answered WHERE qid = ?", (qid,)
-        ).fetchone()
-        return StoredAnswer(*row) if row else None
-
-    def spent(self, jti: bytes, names: Names, cell: Cell) -> Spent:
-        """Read all that decides about one question, in one statement."""
-        row = self._c.execute(_SPENT, (jti, *names, cell.subject, cell.year, cell.question))
-        grant, month, cells, frozen = row.fetchone()
-        return Spent(usage=Usage(grant_uses=grant, month_uses=month), cells=cells, frozen=frozen)
-
-    def cells(self, subject: bytes, year: int) -> int:
-        """Count the cells that were opened of a record in a year."""
-        counted = self._c.execute(
-            "SELECT count(*) FROM cell WHERE subject = ? AND year = ?", (subject, year)
-        )
-        return int(counted.fetchone()[0])
-
-    def spend(self, jti: bytes, names: Names) -> None:
-        """Count one more use of a grant and of its token in this month."""
-        self._c.execute(_SPEND, (jti, *names))
-
-    def freeze(self, cell: Cell, answer: bytes) -> None:
-        """Freeze an answer for its period."""
-        row = cell.subject, cell.year, cell.question, answer
-        self._c.execute("INSERT INTO cell VALUES (?, ?, ?, ?)", row)
-
-    def presentation(self, jti: bytes) -> bytes | None:
-        """Find a token that was presented before, as this transaction sees it."""
-        row = self._c.execute("SELECT presentation FROM consent WHERE jti = ?", (jti,)).fetchone()
-        return row[0] if row else None
-
-    def add_presentation(self, jti: bytes, presentation: bytes) -> bool:
-        """Remember a presentation by its token's id; False when there is one already."""
-        sql = "INSERT INTO consent VALUES (?, ?) ON CONFLICT DO NOTHING"
-        return self._c.execute(sql, (jti, presentation)).rowcount == 1
-
-    def replace_presentation(self, jti: bytes, presentation: bytes) -> None:
-        """Put a presentation in place of the one that is there."""
-        sql = "UPDATE consent SET presentation = ? WHERE jti = ?"
-        self._c.execute(sql, (presentation, jti))
-
-    def keep_answer(self, qid: bytes, answer: StoredAnswer, questions: bytes, at: int) -> None:
-        """Store an answer by query id, with what was asked; repeats get its bytes."""
-        stored = (answer.sender, answer.request, answer.payload, answer.items)
-        self._c.execute(
-            "INSERT INTO answered VALUES (?, ?, ?, ?, ?, ?, ?)", (qid, *stored, questions, at)
-        )
-
-    def append(self, leaf: bytes, salt: bytes, record: bytes) -> None:
-        """Append one entry to the log."""
-        self._c.execute(
-            "INSERT INTO log (leaf, salt, record) VALUES (?, ?, ?)", (leaf, salt, record)
-        )
-
-    def seen_time(self, now: int) -> None:
-        """Remember the highest time this node has seen."""
-        self._c.execute(
-            "INSERT INTO meta VALUES ('time', ?) ON CONFLICT DO UPDATE"
-            " SET value = max(value, excluded.value)",
-            (now,),
-        )
-
-    def count_refusal(self, day: str, code: str, n: int) -> None:
-        """Count transport refusals of a day."""
-        self._c.execute(
-            "INSERT INTO refused VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-            (day, code, n),
-        )
 
 
 @contextmanager
@@ -358,12 +240,14 @@ def typed_errors() -> Iterator[None]:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Make what is missing, and leave alone what a later version made."""
+    """Make what is missing, bring older tables up, and leave alone what a later version made."""
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > VERSION:
         connection.close()
         raise BadInput("NODE_DATABASE_NEWER")
     connection.execute("PRAGMA journal_mode = WAL")
+    if found == 1:
+        connection.executescript(_FROM_1)
     schema = resources.files("department_node").joinpath("schema.sql").read_text("utf-8")
     sqlite_utils.Database(connection).executescript(schema)
     connection.execute(f"PRAGMA user_version = {VERSION}")

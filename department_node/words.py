@@ -44,7 +44,7 @@ def outcome(answer: Answer, predicate: Predicate, parameter: Parameter | None, l
     """Word an outcome: 有, 未发现, 未婚, 830–1,245 元."""
     match answer.outcome:
         case Outcome.YES | Outcome.NO:
-            return _yes_no(predicate, answer.outcome is Outcome.YES, lang)
+            return _yes_no(predicate, answer.outcome, lang)
         case Outcome.BAND:
             return _band(answer.value, predicate, parameter, lang)
         case Outcome.COUNT:
@@ -64,8 +64,9 @@ def day(number: int) -> str:
     return date(number // 10_000, number // 100 % 100, number % 100).isoformat()
 
 
-def _yes_no(predicate: Predicate, yes: bool, lang: str) -> str:
+def _yes_no(predicate: Predicate, outcome: Outcome, lang: str) -> str:
     """Say "is there any" of a register of events, "is it so" of everything else."""
+    yes = outcome is Outcome.YES
     if predicate.register is Register.EVENT and predicate.form in {Form.BOOLEAN, Form.WINDOW}:
         return say("answer", "has" if yes else "none", lang)
     if predicate.form is Form.ENUM:
@@ -90,13 +91,13 @@ def _band(band: int, predicate: Predicate, parameter: Parameter | None, lang: st
     if not edges or band > len(edges):
         return say("answer", "band_bare", lang, band=band)
     unit = say("unit", predicate.unit.value, lang) if predicate.unit is not Unit.NONE else ""
-    low = _amount(edges[band - 1], predicate.unit) if band else ""
-    high = _amount(edges[band], predicate.unit) if band < len(edges) else ""
+    low = amount(edges[band - 1], predicate.unit) if band else ""
+    high = amount(edges[band], predicate.unit) if band < len(edges) else ""
     key = "band_first" if not band else "band_last" if not high else "band_middle"
     return say("answer", key, lang, low=low, high=high, unit=unit).rstrip()
 
 
-def _amount(number: int, unit: Unit) -> str:
+def amount(number: int, unit: Unit) -> str:
     """Write an integer of a hundredths unit without needless decimals."""
     if unit not in {Unit.FEN, Unit.AREA}:
         return f"{number:,}"

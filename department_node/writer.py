@@ -1,8 +1,9 @@
 """Group commit: one thread, one transaction for all that arrived meanwhile, one fsync.
 
-Knows SQLite transactions and threads that wait. Does not know what a job writes. A job reads, decides and
-writes inside the shared transaction; when the commit fails, every job of the group fails. A job
-that fails by itself (a bug) is undone alone: the others run again, so a job must bear a second run.
+Knows SQLite transactions and threads that wait. Does not know what a job writes. A job reads,
+decides and writes inside the shared transaction; when the commit fails, every job of the group
+fails. A job that fails by itself (a bug) is undone alone: the others run again, so a job must bear
+a second run.
 """
 
 import queue

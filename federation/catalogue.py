@@ -125,10 +125,13 @@ class Predicate:
     register: Register
     parameter: ParameterKind
     unit: Unit
+    quantity: str
+    components: tuple[str, ...]
     values: tuple[str, ...]
     cap: int
     zh: Wording
     en: Wording
+    mandate: bool = False
 
     def label(self, lang: str) -> str:
         """Give the label in ``zh`` or ``en``."""
@@ -272,24 +275,32 @@ def parse_catalogue(text: str, department_kinds: tuple[DepartmentKind, ...]) -> 
             raise row.fault(f"{one.id} {one.name} is there twice")
         found[one.id] = one
         names.add(one.name)
+    measured = {one.quantity for one in found.values() if one.form not in JOINT}
+    for one in found.values():
+        if not measured.issuperset(one.components):
+            raise document.fault(f"{one.id}: a component that no department measures")
     document.done()
     return Catalogue(tuple(found[key] for key in sorted(found, key=id_order)))
 
 
 def _predicate(row: Fields) -> Predicate:
+    form = row.member("form", Form)
     one = Predicate(
         id=row.text("id"),
         name=row.text("name"),
         departments=row.texts("departments"),
         category=row.integer("category", 1, CATEGORIES),
-        form=row.member("form", Form),
+        form=form,
         register=row.member("register", Register),
         parameter=row.member("parameter", ParameterKind),
         unit=row.member("unit", Unit),
+        quantity=row.text("quantity", blank=True),
+        components=row.texts("components") if form is Form.SUM else (),
         values=row.texts("values"),
         cap=row.integer("cap", 0, HIGHEST_CAP),
         zh=_wording(row.table("zh"), LABEL_ZH),
         en=_wording(row.table("en"), LABEL_EN),
+        mandate=row.mark("mandate"),
     )
     row.done()
     return one
@@ -311,6 +322,8 @@ def _check(one: Predicate, row: Fields, known: frozenset[str]) -> None:
         raise row.fault(f"{one.id}: unknown department kinds {', '.join(strangers)}")
     if bool(one.departments) == (one.form is Form.DERIVED):
         raise row.fault(f"{one.id}: departments are empty for a derived form, and only there")
+    if one.mandate and not _is_membership(one):
+        raise row.fault(f"{one.id}: a mandate asks who stands in a register, and nothing else")
     if one.parameter not in _PARAMETERS[one.form]:
         raise row.fault(f"{one.id}: a {one.form} takes no parameter {one.parameter}")
     _check_register(one, row)
@@ -337,6 +350,21 @@ def _check_answer(one: Predicate, row: Fields) -> None:
         raise row.fault(f"{one.id}: a count has a cap, and nothing else has")
     if one.unit not in _units(one):
         raise row.fault(f"{one.id}: unit {one.unit!s} does not fit a {one.form}")
+    measured = one.unit in _MEASURED or one.parameter is ParameterKind.SIZE
+    if bool(one.quantity) != measured or not all(map(_WORD.fullmatch, _quantities(one))):
+        raise row.fault(f"{one.id}: what is measured has a quantity, and nothing else has")
+    if (one.form is Form.SUM) != bool(one.components):
+        raise row.fault(f"{one.id}: a sum has components")
+
+
+def _is_membership(one: Predicate) -> bool:
+    """Tell whether a question is yes or no about an event register, with nothing from a consent."""
+    plain = one.parameter in {ParameterKind.NONE, ParameterKind.VALUE}
+    return plain and one.form is Form.BOOLEAN and one.register is Register.EVENT
+
+
+def _quantities(one: Predicate) -> tuple[str, ...]:
+    return (one.quantity, *one.components) if one.quantity else one.components
 
 
 def _units(one: Predicate) -> frozenset[Unit]:

@@ -3,15 +3,19 @@
 Knows pyca/cryptography's X.509. Does not know files or the manifest.
 """
 
+import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from federation.errors import BadInput
 from federation.wire.channel import TlsIdentity, tls_name
 
 
@@ -37,20 +41,93 @@ def make_authority(federation: str, now: int, days: int) -> Authority:
     return Authority(certificate=_pem(certificate), key=_key_pem(key))
 
 
+def new_key() -> bytes:
+    """Draw an ECDSA P-256 key for connections, PEM."""
+    return _key_pem(ec.generate_private_key(ec.SECP256R1()))
+
+
 def issue(authority: Authority, party: str, now: int, days: int) -> TlsIdentity:
-    """Issue a certificate, for client and server use, that names a party."""
+    """Make a key and its certificate, for client and server use, that names a party."""
+    key = new_key()
+    public = _private(key).public_key()
+    return TlsIdentity(certificate=_certify(authority, party, public, now, days), key=key)
+
+
+def request(key: bytes, party: str) -> bytes:
+    """Ask for a certificate for a key that stays here (PKCS#10, PEM)."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(party))
+    return builder.sign(_private(key), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def certify(authority: Authority, asked: bytes, party: str, now: int, days: int) -> bytes:
+    """Issue what was asked for: of the request only the key counts. Gives PEM.
+
+    Raises:
+        BadInput: RENEWAL_INVALID: no request, not signed by its own key, or no ECDSA P-256 key.
+    """
+    try:
+        csr = x509.load_pem_x509_csr(asked)
+        key, signed = csr.public_key(), csr.is_signature_valid
+    except ValueError as e:
+        raise BadInput("RENEWAL_INVALID", party=party) from e
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not signed:
+        raise BadInput("RENEWAL_INVALID", party=party)
+    if key.curve.name != ec.SECP256R1.name:
+        raise BadInput("RENEWAL_INVALID", party=party)
+    return _certify(authority, party, key, now, days)
+
+
+def fitting(listed: Iterable[bytes], key: bytes) -> bytes | None:
+    """Find among DER certificates the one of a PEM key that lasts longest, as PEM."""
+    public = _private(key).public_key()
+    loaded = [x509.load_der_x509_certificate(one) for one in listed]
+    mine = [one for one in loaded if one.public_key() == public]
+    return _pem(max(mine, key=lambda one: one.not_valid_after_utc)) if mine else None
+
+
+def issuers(authorities: bytes) -> list[bytes]:
+    """Take a bundle of PEM certificates apart: the one that issues now stands first."""
+    return [_pem(one) for one in x509.load_pem_x509_certificates(authorities)]
+
+
+def issued_by(certificate: bytes, authority: bytes) -> bool:
+    """Tell whether a PEM authority has signed a PEM certificate."""
+    try:
+        x509.load_pem_x509_certificate(certificate).verify_directly_issued_by(
+            x509.load_pem_x509_certificate(authority)
+        )
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def names(certificate: bytes, party: str) -> bool:
+    """Tell whether a PEM certificate carries the party's name."""
+    try:
+        loaded = x509.load_pem_x509_certificate(certificate)
+        found = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    return tls_name(party) in found.value.get_values_for_type(x509.DNSName)
+
+
+def pem(certificate: bytes) -> bytes:
+    """Give the PEM form of a DER certificate."""
+    return ssl.DER_cert_to_PEM_cert(certificate).encode()
+
+
+def _certify(
+    authority: Authority, party: str, key: ec.EllipticCurvePublicKey, now: int, days: int
+) -> bytes:
     ca = x509.load_pem_x509_certificate(authority.certificate)
-    ca_key = serialization.load_pem_private_key(authority.key, password=None)
-    if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
-        raise TypeError("the authority's key is no ECDSA key")
-    key = ec.generate_private_key(ec.SECP256R1())
+    ca_key = _private(authority.key)
     names = [
         x509.DNSName(tls_name(party)),
         x509.DNSName("localhost"),
         x509.IPAddress(ip_address("127.0.0.1")),
     ]
     builder = (
-        _builder(_name(party), ca.subject, key.public_key(), now, days)
+        _builder(_name(party), ca.subject, key, now, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -65,8 +142,14 @@ def issue(authority: Authority, party: str, now: int, days: int) -> TlsIdentity:
             critical=False,
         )
     )
-    certificate = builder.sign(ca_key, hashes.SHA256())
-    return TlsIdentity(certificate=_pem(certificate), key=_key_pem(key))
+    return _pem(builder.sign(ca_key, hashes.SHA256()))
+
+
+def _private(key: bytes) -> ec.EllipticCurvePrivateKey:
+    loaded = serialization.load_pem_private_key(key, password=None)
+    if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+        raise TypeError("no ECDSA key")
+    return loaded
 
 
 def der(certificate: bytes) -> bytes:

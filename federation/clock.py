@@ -5,7 +5,8 @@ Does not know who asks for the time. The only module that reads the system clock
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,7 @@ class FixedClock:
         return self.seconds
 
 
+@lru_cache(maxsize=256)
 def business_date(now: int) -> date:
     """Give the calendar day in China at a UTC second."""
     return datetime.fromtimestamp(now, BUSINESS_ZONE).date()
@@ -56,19 +58,23 @@ def epoch_of(now: int) -> int:
 
 def epoch_end(epoch: int) -> int:
     """Give the UTC second at which an epoch is over in China."""
-    return int(datetime(epoch + 1, 1, 1, tzinfo=BUSINESS_ZONE).timestamp())
+    return _midnight(date(epoch + 1, 1, 1))
 
 
 def day_start(now: int) -> int:
-    """Round a UTC second down to the start of its UTC day."""
-    return now - now % 86400
+    """Give the UTC second at which the calendar day in China began."""
+    return _midnight(business_date(now))
+
+
+def month_start(now: int) -> int:
+    """Give the UTC second at which the calendar month in China began."""
+    return _midnight(business_date(now).replace(day=1))
 
 
 def month_end(now: int) -> int:
-    """Give the last UTC second of the month of ``now``."""
-    moment = datetime.fromtimestamp(now, UTC)
-    first = datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=UTC)
-    return int(first.timestamp()) - 1
+    """Give the last UTC second of the calendar month in China."""
+    day = business_date(now)
+    return _midnight(date(day.year + day.month // 12, day.month % 12 + 1, 1)) - 1
 
 
 def months_before(day: date, months: int) -> date:
@@ -79,3 +85,7 @@ def months_before(day: date, months: int) -> date:
     following = date(year + month // 12, month % 12 + 1, 1)
     last = (following - timedelta(days=1)).day
     return date(year, month, min(day.day, last))
+
+
+def _midnight(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=BUSINESS_ZONE).timestamp())

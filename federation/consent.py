@@ -1,4 +1,4 @@
-"""Consent tokens: SD-JWT (RFC 9901) with one disclosable grant per predicate, and their strict reader.
+"""Consent tokens: SD-JWT (RFC 9901) with a disclosable grant per predicate, and their strict reader.
 
 Knows the claims of protocol note §3. Does not know clocks, revocation lists or policies: a reader
 gives verified claims, and ``check_consent`` compares them with what the caller says of the moment.

@@ -1,7 +1,7 @@
 """The words between a coordinator and the registrar: forms, receipts and issued tokens.
 
-The only words of the protocol that carry an identity; it never stands in a ``repr``. Does not know
-protobuf, and does not judge whether a form may be recorded.
+Like the orders of a batch mandate they carry identities, which never stand in a ``repr``. Does not
+know protobuf, and does not judge whether a form may be recorded.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,9 @@ from typing import Final
 from federation.exchange import Purpose
 
 CONSENT: Final = "CONSENT"
-"""The one legal basis of this version: a signed consent (protocol §3)."""
+"""The legal basis of a signed consent (protocol §3)."""
+IN_FORCE_AID: Final = "IN_FORCE_AID"
+"""The legal basis of a consent that renews a signed one, by its signatures, while aid goes on."""
 
 
 class Role(IntEnum):
@@ -31,11 +33,12 @@ class SignatureMethod(IntEnum):
 
 
 class ConsentState(IntEnum):
-    """Whether tokens can be had for a consent; revoked is final."""
+    """Whether tokens can be had for a consent; revoked is final, suspended is not."""
 
     COMPLETE = 1
     SIGNATURE_MISSING = 2
     REVOKED = 3
+    SUSPENDED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,8 @@ class GrantRequest:
 class ConsentForm:
     """What a household consents to, until ``not_after`` (UTC seconds).
 
-    ``reference`` is 16 random bytes of the coordinator's; ``members`` the signed household size.
+    ``reference`` is 16 random bytes of the coordinator's; ``members`` the signed household size;
+    ``renews`` the number of the consent whose signatures IN_FORCE_AID goes by.
     """
 
     reference: bytes
@@ -75,6 +79,7 @@ class ConsentForm:
     members: int
     not_after: int
     basis: str = CONSENT
+    renews: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +93,17 @@ class ConsentReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """A person's signed objection to what was answered; ``evidence`` is the paper's SHA-256."""
+
+    consent_no: str
+    person: int
+    predicate: str
+    parameter: str
+    evidence: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedToken:
     """A token for one person (index in the form) and one department, with all disclosures."""
 
@@ -98,7 +114,7 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedTokens:
-    """All tokens of one consent."""
+    """All tokens of one consent, or those of one recheck."""
 
     consent_no: str
     tokens: tuple[IssuedToken, ...]

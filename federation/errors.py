@@ -60,6 +60,21 @@ def table() -> dict[str, ErrorKind]:
     return kinds
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A detail that is itself a sentence, in both languages."""
+
+    zh: str
+    en: str
+
+    def text(self, lang: str) -> str:
+        """Give the sentence in ``zh`` or ``en``."""
+        return self.zh if lang == "zh" else self.en
+
+    def __str__(self) -> str:
+        return self.en
+
+
 class _Blank(dict[str, object]):
     """Leave a placeholder that has no detail as it stands."""
 
@@ -93,7 +108,11 @@ class HeduiError(Exception):
         kind = table().get(self.code)
         if kind is None:
             return self.code if part == "title" else ""
-        return str(getattr(kind.text(lang), part)).format_map(_Blank(self.details))
+        details = {
+            name: value.text(lang) if isinstance(value, Said) else value
+            for name, value in self.details.items()
+        }
+        return str(getattr(kind.text(lang), part)).format_map(_Blank(details))
 
     def __str__(self) -> str:
         shown = " ".join(f"{name}={value}" for name, value in self.details.items())

@@ -15,9 +15,17 @@ SCHEMA: Final = 1
 PAYLOAD_TYPE: Final = "application/vnd.hedui.header.v1+protobuf"
 
 ASK: Final = "federation.v1.DepartmentNode/Ask"
+ASK_STREAM: Final = "federation.v1.DepartmentNode/AskStream"
+"""Carries requests whose headers name ``ASK``: they are the same, and so are their answers."""
+ASK_MANDATE: Final = "federation.v1.DepartmentNode/AskMandate"
 RECORD_CONSENT: Final = "federation.v1.Registrar/RecordConsent"
 ISSUE_TOKENS: Final = "federation.v1.Registrar/IssueTokens"
 REVOKE_CONSENT: Final = "federation.v1.Registrar/RevokeConsent"
+SUSPEND_CONSENT: Final = "federation.v1.Registrar/SuspendConsent"
+RESUME_CONSENT: Final = "federation.v1.Registrar/ResumeConsent"
+CHANGE_HOUSEHOLD: Final = "federation.v1.Registrar/ChangeHousehold"
+RECORD_OBJECTION: Final = "federation.v1.Registrar/RecordObjection"
+ISSUE_MANDATE_LIST: Final = "federation.v1.Registrar/IssueMandateList"
 EVALUATE: Final = "federation.v1.Registrar/EvaluatePseudonyms"
 
 
@@ -150,7 +158,8 @@ def check_request(header: Header, *, audience: str, method: str, now: int) -> No
     """
     if header.audience != audience:
         raise Refused("WRONG_AUDIENCE")
-    if header.method != method or header.schema != SCHEMA or header.request_hash:
+    answers = header.request_hash or header.status_list_digest
+    if header.method != method or header.schema != SCHEMA or answers:
         raise Refused("WRONG_METHOD")
     if not 0 < header.expires - header.issued <= limits.REQUEST_LIFE:
         raise Refused("REQUEST_NOT_FRESH", why="life")
@@ -159,7 +168,7 @@ def check_request(header: Header, *, audience: str, method: str, now: int) -> No
 
 
 def outcome_text(answer: Answer, values: tuple[str, ...] = ()) -> str:
-    """Write an outcome the way reports and the oracle do: ``YES``, ``BAND(2)``, ``ENUM(single)``."""
+    """Write an outcome as reports and the oracle do: ``YES``, ``BAND(2)``, ``ENUM(single)``."""
     match answer.outcome:
         case Outcome.BAND | Outcome.COUNT:
             return f"{answer.outcome.name}({answer.value})"

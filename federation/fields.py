@@ -6,10 +6,11 @@ error. Does not know what any key means, nor signed or received documents.
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from federation.errors import BadInput
+from federation.errors import BadInput, Said
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -24,7 +25,7 @@ class Fields:
             raise self.fault("not a table")
         self._left: dict[str, object] = dict(table)
 
-    def fault(self, why: str) -> BadInput:
+    def fault(self, why: str | Said) -> BadInput:
         """Make the error for something wrong in this table."""
         return BadInput(self.code, where=self.where, why=why)
 
@@ -57,6 +58,27 @@ class Fields:
         if not isinstance(value, int) or not low <= value <= high:
             raise self.fault(f"{key} is not between {low} and {high}")
         return value
+
+    def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
+        """Take a list of integers between ``low`` and ``high``, both included."""
+        values: list[int] = []
+        for value in self._list(key):
+            if type(value) is not int or not low <= value <= high:
+                raise self.fault(f"{key} holds something that is not between {low} and {high}")
+            values.append(value)
+        return tuple(values)
+
+    def day(self, key: str) -> date:
+        """Take a calendar day, written 2026-01-31 without quotes."""
+        return cast("date", self._take(key, date))
+
+    def mark(self, key: str) -> bool:
+        """Take a mark, which is true where it stands and false where it does not."""
+        if not self.has(key):
+            return False
+        if self._take(key, bool) is not True:
+            raise self.fault(f"{key} is true or is not there")
+        return True
 
     def member(self, key: str, kind: type[E]) -> E:
         """Take a string that is a member of a closed list."""

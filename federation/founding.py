@@ -1,7 +1,13 @@
 """Found a federation: root keys, certificate authority, signed documents, one folder a party.
 
-Knows how to make everything that ``party.load`` reads. Does not know any running party. Files that
-must stay offline (root keys, CA key) lie in ``root/`` and are needed by nobody who answers.
+Knows how to make everything that ``party.load`` reads, and the founder's folder:
+
+    root/       root keys, key of the authority: offline, needed by nobody who answers
+    signed/     root.json manifest.json policy.json: what is in force, for everybody
+    pending/    documents that wait for signatures (``ceremony``)
+    tax/ ...    one folder a party, until it is handed over
+
+Does not know any running party, nor how a federation changes.
 """
 
 import os
@@ -13,27 +19,34 @@ from pathlib import Path
 from typing import Final
 
 from crypto import labels, oprf
-from crypto.envelope import SIGNATURES_MAX
 from crypto.keys import SealCost, SigningKey
 from federation import catalogue, certificates, keyfile, manifest, policy, root
 from federation.certificates import Authority
 from federation.clock import epoch_of
 from federation.errors import BadInput
 from federation.manifest import Manifest, PartyEntry, PartyRole
-from federation.party import SIGNING, TLS
-from federation.root import Root
+from federation.party import SIGNING, TLS, passphrase
+from federation.root import Root, RootDocument
 from federation.strictjson import b64
 from federation.wire.channel import TlsIdentity
 
 PSEUDONYM_SEED: Final = "hedui/pseudonym-seed"
 ROOT_KEY: Final = "hedui/root"
 CA_KEY: Final = "hedui/ca"
+OFFLINE: Final = "root"
+SIGNED: Final = "signed"
+PENDING: Final = "pending"
+DOCUMENTS: Final = ("root.json", "manifest.json", "policy.json")
+ROOT_LIFE: Final = 3
+"""So many lives of a manifest does a root document last, and the authority's certificate."""
 
 _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 NAME_MOST: Final = 40
 """Longest name of a federation, characters: it stands in the CA's certificate."""
 DAYS_MOST: Final = 3_660
 """Longest life of certificates and documents, days."""
+
+DAY: Final = 86_400
 
 Progress = Callable[[str], None]
 
@@ -66,8 +79,11 @@ class FederationPlan:
     cost: SealCost = SealCost.INTERACTIVE
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A party that was made: what the manifest says of it, what its folder holds."""
+
+    plan: PartyPlan
     entry: PartyEntry
     key: SigningKey = field(repr=False)
     tls: TlsIdentity = field(repr=False)
@@ -82,49 +98,48 @@ def found(folder: Path, plan: FederationPlan, progress: Progress = lambda _: Non
     _check(folder, plan)
     folder.mkdir(parents=True, exist_ok=True)
     roots = [SigningKey.generate() for _ in range(plan.root_keys)]
-    pinned = Root(keys={k.kid: k.verify_key for k in roots}, threshold=plan.threshold)
-    authority = certificates.make_authority(plan.federation, plan.now, plan.days * 3)
-    made = [_make(party, authority, plan) for party in plan.parties]
+    first = _first_root(plan, roots)
+    authority = certificates.make_authority(plan.federation, plan.now, plan.days * ROOT_LIFE)
+    made = [make(party, authority, plan.now, plan.days) for party in plan.parties]
     seeds = {epoch: os.urandom(32) for epoch in (epoch_of(plan.now), epoch_of(plan.now) + 1)}
     document = _manifest(plan, authority, made, seeds)
     signers = roots[: plan.threshold]
     documents = {
-        "root.json": root.write(pinned),
+        "root.json": root.sign(root.write(first), root.PAYLOAD_TYPE, roots),
         "manifest.json": root.sign(manifest.write(document), manifest.PAYLOAD_TYPE, signers),
         "policy.json": root.sign(plan.policy, policy.PAYLOAD_TYPE, signers),
     }
-    _write_root(folder / "root", roots, authority, plan)
-    for party_plan, party in zip(plan.parties, made, strict=True):
-        _write_party(folder / party_plan.id, party_plan, party, documents, plan.cost)
-        if party_plan.role is PartyRole.REGISTRAR:
-            _write_seeds(folder / party_plan.id, seeds, plan.cost)
-        progress(party_plan.id)
+    _write_root(folder / OFFLINE, roots, authority, plan)
+    write_documents(folder / SIGNED, documents)
+    for party in made:
+        write(folder / party.entry.id, party, plan.cost)
+        write_documents(folder / party.entry.id, documents)
+        if party.entry.role is PartyRole.REGISTRAR:
+            write_seeds(folder / party.entry.id, seeds, plan.cost)
+        progress(party.entry.id)
     return document
 
 
-def _check(folder: Path, plan: FederationPlan) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput("FOLDER_NOT_EMPTY", folder=folder.name)
-    policy.parse(plan.policy, catalogue.load())
-    ids = [party.id for party in plan.parties]
-    registrars = [p for p in plan.parties if p.role is PartyRole.REGISTRAR]
-    valid_ids = all(_ID.fullmatch(i) and i != "root" for i in ids)
-    if len(set(ids)) != len(ids) or len(registrars) != 1 or not valid_ids:
-        raise BadInput("PLAN_INVALID", why="party ids, or not exactly one registrar")
-    if not 1 <= plan.threshold <= plan.root_keys <= SIGNATURES_MAX:
-        raise BadInput("PLAN_INVALID", why="threshold of root keys")
-    if not 1 <= len(plan.federation) <= NAME_MOST or not 1 <= plan.days <= DAYS_MOST:
-        raise BadInput("PLAN_INVALID", why="name of the federation, or days")
-    for party in plan.parties:
-        try:
-            tomllib.loads(_settings(party))
-        except tomllib.TOMLDecodeError as e:
-            raise BadInput("PLAN_INVALID", why=f"settings of {party.id}: {e}") from e
+def check_party(party: PartyPlan) -> None:
+    """Refuse a party whose folder or settings could not be made.
+
+    Raises:
+        BadInput: PLAN_INVALID.
+    """
+    if not _ID.fullmatch(party.id) or party.id in {OFFLINE, SIGNED, PENDING}:
+        raise BadInput("PLAN_INVALID", why=f"id {party.id}")
+    if (party.role is PartyRole.NODE) is not bool(party.kind):
+        raise BadInput("PLAN_INVALID", why=f"kind of {party.id}: nodes have one, nobody else")
+    try:
+        tomllib.loads(_settings(party))
+    except tomllib.TOMLDecodeError as e:
+        raise BadInput("PLAN_INVALID", why=f"settings of {party.id}: {e}") from e
 
 
-def _make(party: PartyPlan, authority: Authority, plan: FederationPlan) -> _Made:
+def make(party: PartyPlan, authority: Authority, now: int, days: int) -> Made:
+    """Draw a party's keys and have its certificate issued."""
     key = SigningKey.generate()
-    tls = certificates.issue(authority, party.id, plan.now, plan.days)
+    tls = certificates.issue(authority, party.id, now, days)
     entry = PartyEntry(
         id=party.id,
         role=party.role,
@@ -135,19 +150,94 @@ def _make(party: PartyPlan, authority: Authority, plan: FederationPlan) -> _Made
         keys={key.kid: key.verify_key},
         certificates=(certificates.der(tls.certificate),),
     )
-    return _Made(entry, key, tls)
+    return Made(plan=party, entry=entry, key=key, tls=tls)
+
+
+def write(folder: Path, made: Made, cost: SealCost) -> None:
+    """Write a new party's folder, but for the documents."""
+    secret = new_passphrase(folder)
+    keyfile.save(folder / "signing.key", made.key.seed, secret, purpose=SIGNING, cost=cost)
+    keyfile.save(folder / "tls.key", made.tls.key, secret, purpose=TLS, cost=cost)
+    (folder / "party.toml").write_text(_settings(made.plan), "utf-8")
+
+
+def write_documents(folder: Path, documents: Mapping[str, bytes]) -> None:
+    """Put signed documents into a folder, each whole or not at all."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name, data in documents.items():
+        keyfile.write_private(folder / name, data)
+
+
+def write_seeds(folder: Path, seeds: Mapping[int, bytes], cost: SealCost) -> None:
+    """Seal pseudonym seeds, by year, into the registrar's folder."""
+    secret = passphrase(folder)
+    for epoch, seed in seeds.items():
+        path = folder / seed_file(epoch)
+        keyfile.save(path, seed, secret, purpose=f"{PSEUDONYM_SEED}/{epoch}", cost=cost)
+
+
+def read_seed(folder: Path, epoch: int) -> bytes:
+    """Unseal the registrar's seed of a year.
+
+    Raises:
+        BadInput: as ``keyfile.load``.
+    """
+    purpose = f"{PSEUDONYM_SEED}/{epoch}"
+    return keyfile.load(folder / seed_file(epoch), passphrase(folder), purpose=purpose)
+
+
+def seed_file(epoch: int) -> str:
+    """Name the file of a year's seed."""
+    return f"pseudonym-{epoch}.key"
+
+
+def public_key(seed: bytes, department: str, epoch: int) -> bytes:
+    """Derive the public half of a department's pseudonym key of a year."""
+    return oprf.Evaluator.from_seed(seed, labels.voprf_info(department, epoch)).public_key
+
+
+def new_passphrase(folder: Path) -> bytes:
+    """Make a folder that only its owner can enter, with a passphrase of its own."""
+    folder.mkdir(mode=0o700)
+    secret = b64(os.urandom(24)).encode()
+    keyfile.write_private(folder / "passphrase", secret + b"\n")
+    return secret
+
+
+def _check(folder: Path, plan: FederationPlan) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput("FOLDER_NOT_EMPTY", folder=folder.name)
+    policy.parse(plan.policy, catalogue.load())
+    ids = [party.id for party in plan.parties]
+    registrars = [p for p in plan.parties if p.role is PartyRole.REGISTRAR]
+    if len(set(ids)) != len(ids) or len(registrars) != 1:
+        raise BadInput("PLAN_INVALID", why="party ids, or not exactly one registrar")
+    if not 1 <= plan.threshold <= plan.root_keys <= root.KEYS_MOST:
+        raise BadInput("PLAN_INVALID", why="threshold of root keys")
+    if not 1 <= len(plan.federation) <= NAME_MOST or not 1 <= plan.days <= DAYS_MOST:
+        raise BadInput("PLAN_INVALID", why="name of the federation, or days")
+    for party in plan.parties:
+        check_party(party)
+
+
+def _first_root(plan: FederationPlan, keys: Sequence[SigningKey]) -> RootDocument:
+    return RootDocument(
+        federation=plan.federation,
+        version=1,
+        issued=plan.now,
+        expires=plan.now + plan.days * ROOT_LIFE * DAY,
+        root=Root(keys={k.kid: k.verify_key for k in keys}, threshold=plan.threshold),
+    )
 
 
 def _manifest(
     plan: FederationPlan,
     authority: Authority,
-    made: Sequence[_Made],
+    made: Sequence[Made],
     seeds: Mapping[int, bytes],
 ) -> Manifest:
     pseudonym_keys = {
-        (m.entry.id, epoch): oprf.Evaluator.from_seed(
-            seed, labels.voprf_info(m.entry.id, epoch)
-        ).public_key
+        (m.entry.id, epoch): public_key(seed, m.entry.id, epoch)
         for m in made
         if m.entry.role is PartyRole.NODE
         for epoch, seed in seeds.items()
@@ -156,7 +246,7 @@ def _manifest(
         federation=plan.federation,
         version=1,
         issued=plan.now,
-        expires=plan.now + plan.days * 86_400,
+        expires=plan.now + plan.days * DAY,
         demonstration=plan.demonstration,
         ca=authority.certificate,
         parties={m.entry.id: m.entry for m in made},
@@ -167,7 +257,7 @@ def _manifest(
 def _write_root(
     folder: Path, roots: Sequence[SigningKey], authority: Authority, plan: FederationPlan
 ) -> None:
-    secret = _new_passphrase(folder)
+    secret = new_passphrase(folder)
     for number, key in enumerate(roots, 1):
         path = folder / f"root-{number}.key"
         keyfile.save(path, key.seed, secret, purpose=ROOT_KEY, cost=plan.cost)
@@ -175,31 +265,5 @@ def _write_root(
     (folder / "ca.pem").write_bytes(authority.certificate)
 
 
-def _write_party(
-    folder: Path, plan: PartyPlan, made: _Made, documents: Mapping[str, bytes], cost: SealCost
-) -> None:
-    secret = _new_passphrase(folder)
-    keyfile.save(folder / "signing.key", made.key.seed, secret, purpose=SIGNING, cost=cost)
-    keyfile.save(folder / "tls.key", made.tls.key, secret, purpose=TLS, cost=cost)
-    (folder / "tls.pem").write_bytes(made.tls.certificate)
-    for name, data in documents.items():
-        (folder / name).write_bytes(data)
-    (folder / "party.toml").write_text(_settings(plan), "utf-8")
-
-
 def _settings(plan: PartyPlan) -> str:
     return f'party = "{plan.id}"\nlisten = "{plan.endpoint}"\n{plan.settings}'
-
-
-def _write_seeds(folder: Path, seeds: Mapping[int, bytes], cost: SealCost) -> None:
-    secret = keyfile.read_private(folder / "passphrase").strip()
-    for epoch, seed in seeds.items():
-        path = folder / f"pseudonym-{epoch}.key"
-        keyfile.save(path, seed, secret, purpose=f"{PSEUDONYM_SEED}/{epoch}", cost=cost)
-
-
-def _new_passphrase(folder: Path) -> bytes:
-    folder.mkdir(mode=0o700)
-    secret = b64(os.urandom(24)).encode()
-    keyfile.write_private(folder / "passphrase", secret + b"\n")
-    return secret

@@ -30,6 +30,8 @@ _CHECK_DIGITS = "10X98765432"
 
 _TEXT_LIMIT = 256  # characters looked at; a longer cell is neither a number nor a name
 _NAME_LIMIT = 64
+_FIRST_GENERATION = 15  # characters of a number: two digits of the year, no check digit
+_SECOND_GENERATION = 18
 _CANONICAL = re.compile(r"[0-9]{17}[0-9X]")
 _SPREADSHEET = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)|[0-9]+\.[0-9]*")
 _APOSTROPHES = "'\u2018\u2019\uff07"
@@ -68,7 +70,7 @@ def canonical_id(text: str) -> Canonical:
     """
     notices: set[Notice] = set()
     number = text if _CANONICAL.fullmatch(text) else _normalised(text, notices)
-    if len(number) == 15:
+    if len(number) == _FIRST_GENERATION:
         notices.add(Notice.FIFTEEN_DIGITS)
         first17 = number[:6] + "19" + number[6:]
         number = first17 + check_digit(first17)
@@ -147,10 +149,10 @@ def _normalised(text: str, notices: set[Notice]) -> str:
 
 def _check_shape(number: str) -> None:
     for position, char in enumerate(number, 1):
-        closing_x = char == "X" and position == len(number) != 15
+        closing_x = char == "X" and position == len(number) != _FIRST_GENERATION
         if char not in "0123456789" and not closing_x:
             raise BadInput("ID_CHARACTERS", position=position)
-    if len(number) not in (15, 18):
+    if len(number) not in {_FIRST_GENERATION, _SECOND_GENERATION}:
         raise BadInput("ID_LENGTH", length=len(number))
 
 

@@ -51,5 +51,25 @@ HOUSEHOLD_PERSONS: Final = 30
 """Most persons in one case, supporters included."""
 CELLS_PER_RECORD_YEAR: Final = 240
 """New answer cells a node opens per record and calendar year (protocol §5)."""
+CELLS_RESERVED: Final = 24
+"""How many of them are kept for rechecks, a tenth (protocol §5)."""
+CELLS_ALERT: Final = 192
+"""The cell, four fifths of them, that raises an alert (protocol §5)."""
+LINES_A_QUANTITY: Final = 4
+"""Most per-head thresholds opened per record, quantity and calendar year (protocol §5)."""
+SIZES_A_QUANTITY: Final = 2
+"""Most household sizes opened per record, quantity and calendar year (protocol §5)."""
+AMOUNT_END: Final = 1 << 39
+"""No threshold reaches this at the largest household, in the predicate's unit (protocol §7)."""
+MANDATE_BLOCK: Final = 4_096
+"""People of a mandate's list that one question is about (the last block may have fewer)."""
+MANDATE_PERSONS: Final = 5_000_000
+"""Most people on one mandate's list."""
+MANDATE_BYTES: Final = 16 * 1024
+"""Largest signed batch mandate, bytes."""
+MANDATE_LIST_BYTES: Final = 128 * 1024
+"""Largest signed list of a mandate, bytes: the digests of its blocks take most of it."""
+POLICY_MONTHS: Final = 24
+"""Longest life of a policy, months."""
 EPOCH_GRACE: Final = 31 * 86_400
 """How long after its epoch's end a token may still run, seconds (protocol §3)."""

@@ -4,18 +4,20 @@ Knows the root-signed JSON document. Does not know files, sockets or any party's
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final
 
 from crypto.errors import CryptoError
 from crypto.keys import VerifyKey
+from crypto.suites import ED25519
+from federation import keyentry
 from federation.errors import PeerFault
 from federation.root import Root
 from federation.strictjson import Json, b64, dumps, exactly, loads, unb64
 
 PAYLOAD_TYPE: Final = "application/vnd.hedui.manifest.v1+json"
-SUITES: Final = frozenset({"ed25519"})
 
 _KEYS: Final = frozenset(
     {"federation", "version", "issued", "expires", "demonstration", "ca", "parties"}
@@ -24,7 +26,6 @@ _KEYS: Final = frozenset(
 _PARTY_KEYS: Final = frozenset(
     {"id", "role", "kind", "zh", "en", "endpoint", "keys", "certificates"}
 )
-_KEY_KEYS: Final = frozenset({"kid", "suite", "use", "public"})
 _PSEUDONYM_KEYS: Final = frozenset({"department", "epoch", "public"})
 
 
@@ -59,7 +60,11 @@ class PartyEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A verified manifest. Times in UTC seconds; ``pseudonym_keys`` by (department, epoch)."""
+    """A verified manifest. Times in UTC seconds; ``pseudonym_keys`` by (department, epoch).
+
+    ``ca`` is one PEM certificate, or two while the authority is exchanged. ``digest`` is the
+    SHA-256 of what root keys signed.
+    """
 
     federation: str
     version: int
@@ -69,6 +74,7 @@ class Manifest:
     ca: bytes
     parties: Mapping[str, PartyEntry]
     pseudonym_keys: Mapping[tuple[str, int], bytes]
+    digest: bytes = field(default=b"", compare=False, repr=False)
 
     def party(self, party: str, role: PartyRole | None = None) -> PartyEntry:
         """Look a party up, in a role if one is named.
@@ -88,7 +94,16 @@ class Manifest:
     @property
     def registrar(self) -> PartyEntry:
         """The federation's one registrar."""
-        return self.having(PartyRole.REGISTRAR)[0]
+        return next(e for e in self.parties.values() if e.role is PartyRole.REGISTRAR)
+
+    def check_current(self, now: int) -> None:
+        """Refuse a manifest that has come to its end.
+
+        Raises:
+            PeerFault: MANIFEST_EXPIRED.
+        """
+        if self.expires <= now:
+            raise PeerFault("MANIFEST_EXPIRED", version=self.version)
 
 
 def write(manifest: Manifest) -> bytes:
@@ -110,25 +125,34 @@ def write(manifest: Manifest) -> bytes:
     )
 
 
-def read(document: bytes, root: Root, *, now: int, floor: int = 0) -> Manifest:
-    """Verify and read a signed manifest; ``floor`` is the highest version seen so far.
+def read(document: bytes, root: Root, *, now: int) -> Manifest:
+    """Verify and read a signed manifest; whether an older one was in use is known to ``pins``.
 
     Raises:
-        PeerFault: ROOT_SIGNATURE, MANIFEST_INVALID, MANIFEST_EXPIRED or MANIFEST_ROLLED_BACK.
+        PeerFault: ROOT_SIGNATURE, MANIFEST_INVALID, SUITE_UNKNOWN or MANIFEST_EXPIRED.
     """
-    payload = root.open(document, PAYLOAD_TYPE)
-    try:
-        manifest = _manifest(loads(payload, "manifest"))
-    except (PeerFault, CryptoError, KeyError, TypeError, ValueError) as e:
-        raise PeerFault("MANIFEST_INVALID", why=type(e).__name__) from e
-    if manifest.version < floor:
-        raise PeerFault("MANIFEST_ROLLED_BACK", version=manifest.version, seen=floor)
-    if manifest.expires <= now:
-        raise PeerFault("MANIFEST_EXPIRED", version=manifest.version)
+    manifest = parse(root.open(document, PAYLOAD_TYPE))
+    manifest.check_current(now)
     return manifest
 
 
-def _manifest(value: Any) -> Manifest:
+def parse(payload: bytes) -> Manifest:
+    """Read what root keys sign; nothing is verified here.
+
+    Raises:
+        PeerFault: MANIFEST_INVALID or SUITE_UNKNOWN.
+    """
+    try:
+        return _manifest(loads(payload, "manifest"), sha256(payload).digest())
+    except PeerFault as e:
+        if e.code == "SUITE_UNKNOWN":
+            raise
+        raise PeerFault("MANIFEST_INVALID", why=e.code) from e
+    except (CryptoError, KeyError, TypeError, ValueError) as e:
+        raise PeerFault("MANIFEST_INVALID", why=type(e).__name__) from e
+
+
+def _manifest(value: Any, digest: bytes) -> Manifest:
     raw = exactly(value, _KEYS, "manifest")
     parties = [_entry(exactly(row, _PARTY_KEYS, "party")) for row in raw["parties"]]
     by_id = {entry.id: entry for entry in parties}
@@ -149,26 +173,24 @@ def _manifest(value: Any) -> Manifest:
             (_text(row["department"]), _whole(row["epoch"])): unb64(row["public"], "key")
             for row in listed
         },
+        digest=digest,
     )
 
 
 def _entry(row: Json) -> PartyEntry:
-    keys = {}
-    for value in row["keys"]:
-        listed = exactly(value, _KEY_KEYS, "key")
-        key = VerifyKey(unb64(listed["public"], "key"))
-        known = listed["suite"] in SUITES and listed["use"] == "sign"
-        if not known or listed["kid"] != key.kid:
-            raise ValueError("key")
-        keys[key.kid] = key
+    role = PartyRole(row["role"])
+    keys = [keyentry.read(value, keyentry.SIGN) for value in row["keys"]]
+    # Tokens name these two by JOSE words, and those are registered for Ed25519 only.
+    if role is not PartyRole.NODE and any(key.suite != ED25519 for key in keys):
+        raise ValueError("suite")
     return PartyEntry(
         id=_text(row["id"]),
-        role=PartyRole(row["role"]),
+        role=role,
         kind=_text(row["kind"]),
         zh=_text(row["zh"]),
         en=_text(row["en"]),
         endpoint=_text(row["endpoint"]),
-        keys=keys,
+        keys={key.kid: key for key in keys},
         certificates=tuple(unb64(_text(c), "certificate") for c in row["certificates"]),
     )
 
@@ -193,9 +215,6 @@ def _entry_json(entry: PartyEntry) -> Json:
         "zh": entry.zh,
         "en": entry.en,
         "endpoint": entry.endpoint,
-        "keys": [
-            {"kid": kid, "suite": "ed25519", "use": "sign", "public": b64(key.raw)}
-            for kid, key in entry.keys.items()
-        ],
+        "keys": [keyentry.write(key, keyentry.SIGN) for key in entry.keys.values()],
         "certificates": [b64(c) for c in entry.certificates],
     }

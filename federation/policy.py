@@ -5,76 +5,54 @@ note §5): a question names a parameter by id, and its value stands here. Does n
 """
 
 import hashlib
-import tomllib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from federation.catalogue import Catalogue, ParameterKind
-from federation.clock import business_date
-from federation.errors import BadInput, Refused
+from federation import ladder, limits, parameter
+from federation.catalogue import NAMED, Catalogue, ParameterKind, Predicate
+from federation.clock import business_date, months_before
+from federation.errors import BadInput, Refused, Said
 from federation.exchange import Purpose
+from federation.fields import Fields, read_toml
+from federation.ladder import Asked
+from federation.parameter import Parameter
+
+__all__ = ["PAYLOAD_TYPE", "Parameter", "Policy", "Rule", "parse"]
 
 PAYLOAD_TYPE: Final = "application/vnd.hedui.policy.v1+toml"
+INVALID: Final = "POLICY_INVALID"
+AGE_MOST: Final = 3_660
+"""Oldest data a policy may accept, days."""
 
-_VALUE_KEYS: Final = {
-    "window": {"months"},
-    "rung": {"per_head", "comparator", "per"},
-    "band": {"edges"},
-    "area": {"prefix"},
-    "value": {"value"},
-}
-_VALUE: Final = {
-    "window": "months",
-    "rung": "per_head",
-    "band": "edges",
-    "area": "prefix",
-    "value": "value",
-}
-"""What a parameter of each kind cannot do without: a default would quietly change answers."""
-_PARAMETERLESS: Final = {
-    ParameterKind.NONE,
-    ParameterKind.MEMBERS,
-    ParameterKind.NAME,
-    ParameterKind.SIZE,
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """One named value: months of a window, a threshold, band edges, an area or a constant.
-
-    ``per_head`` and ``edges`` are integers in the predicate's unit; a rung per person is not
-    multiplied by the household's size.
-    """
-
-    id: str
-    kind: str
-    zh: str
-    en: str
-    months: int = 0
-    per_head: int = 0
-    per: Literal["head", "person"] = "head"
-    comparator: Literal["le", "ge"] = "le"
-    edges: tuple[int, ...] = ()
-    prefix: str = ""
-    value: str = ""
-
-    def threshold(self, members: int) -> int:
-        """Give T for a household of ``members``, in the predicate's unit."""
-        return self.per_head * (members if self.per == "head" else 1)
+_COUNTED: Final = {ParameterKind.RUNG, ParameterKind.SIZE}
+_LISTED: Final = re.compile(r"policy\.(\w+)\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """For which purposes a predicate may be asked, with which parameters, over which period."""
+    """For which purposes a predicate may be asked, with which parameters, over which period.
+
+    ``quantity`` names the figure behind a threshold or a declared size: a node counts distinct
+    per-head thresholds and household sizes by it (protocol §5). Empty for every other question.
+    ``zh`` and ``en`` say why it is asked, ``source`` on what ground.
+    """
 
     predicate: str
     purposes: frozenset[Purpose]
     parameters: tuple[str, ...]
     period: Literal["month", "12m"]
     max_age_days: int
+    quantity: str = ""
+    source: str = ""
+    zh: str = ""
+    en: str = ""
+
+    def text(self, lang: str) -> str:
+        """Say in ``zh`` or ``en`` why it is asked."""
+        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +90,14 @@ class Policy:
         if not self.issued <= business_date(now) <= self.expires:
             raise Refused("POLICY_VERSION", version=self.version)
 
+    def values(self, rule: Rule) -> tuple[Parameter, ...]:
+        """Give the values that a rule allows, in its order."""
+        return tuple(self.parameters[one] for one in rule.parameters)
+
+    def asked(self, catalogue: Catalogue) -> list[Asked]:
+        """List the questions of all rules with the values they may be asked with."""
+        return [(catalogue.predicate(r.predicate), self.values(r)) for r in self.rules.values()]
+
 
 def parse(text: bytes, catalogue: Catalogue) -> Policy:
     """Read a policy and hold it to the catalogue of predicates.
@@ -120,97 +106,120 @@ def parse(text: bytes, catalogue: Catalogue) -> Policy:
         BadInput: POLICY_INVALID with the place and what is wrong.
     """
     try:
-        raw = tomllib.loads(text.decode("utf-8"))
-        return _policy(raw, catalogue, hashlib.sha256(text).digest())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise BadInput("POLICY_INVALID", where="file", why=str(e)) from e
-    except (AttributeError, KeyError, TypeError, ValueError) as e:
-        raise BadInput("POLICY_INVALID", where="policy", why=f"{type(e).__name__} {e}") from e
+        written = text.decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise BadInput(INVALID, where=f"byte {e.start + 1}", why="is not UTF-8") from e
+    try:
+        found = _policy(read_toml(written, code=INVALID, where="policy"), catalogue, text)
+        ladder.check(found.asked(catalogue))
+    except BadInput as error:
+        raise _placed(error, written) from error
+    return found
 
 
-def _policy(raw: dict[str, Any], catalogue: Catalogue, digest: bytes) -> Policy:
-    _only(raw, {"family", "version", "issued", "expires", "title", "parameter", "rule"}, "policy")
+def _policy(raw: Fields, catalogue: Catalogue, text: bytes) -> Policy:
     parameters: dict[str, Parameter] = {}
-    for row in raw["parameter"]:
-        parameter = _parameter(row)
-        if parameter.id in parameters:
-            raise _invalid(parameter.id, "named twice")
-        parameters[parameter.id] = parameter
+    for row in raw.tables("parameter"):
+        value = parameter.read(row)
+        if value.id in parameters:
+            raise row.fault(Said("出现了两次", "is there twice"))
+        parameters[value.id] = value
     rules: dict[str, Rule] = {}
-    for row in raw["rule"]:
-        rule = _rule(row)
+    for row in raw.tables("rule"):
+        rule = _rule(row, catalogue, parameters)
         if rule.predicate in rules:
-            raise _invalid(rule.predicate, "has two rules")
-        _hold(rule, parameters, catalogue)
+            raise row.fault(Said("有两条规则", "has two rules"))
         rules[rule.predicate] = rule
-    if type(raw["version"]) is not int or raw["version"] < 1:
-        raise _invalid("version", "is no positive integer")
-    return Policy(
-        family=str(raw["family"]),
-        version=raw["version"],
-        issued=_date(raw["issued"]),
-        expires=_date(raw["expires"]),
-        title={lang: str(raw["title"][lang]) for lang in ("zh", "en")},
+    title = raw.table("title")
+    found = Policy(
+        family=raw.text("family", longest=40),
+        version=raw.integer("version", 1, 1 << 31),
+        issued=raw.day("issued"),
+        expires=raw.day("expires"),
+        title={lang: title.text(lang) for lang in ("zh", "en")},
         parameters=parameters,
         rules=rules,
-        digest=digest,
+        digest=hashlib.sha256(text).digest(),
     )
+    title.done()
+    raw.done()
+    _check_dates(found)
+    return found
 
 
-def _parameter(row: dict[str, Any]) -> Parameter:
-    kind = row["kind"]
-    if kind not in _VALUE_KEYS:
-        raise _invalid(str(row["id"]), f"unknown kind {kind}")
-    _only(row, {"id", "kind", "zh", "en"} | _VALUE_KEYS[kind], str(row["id"]))
-    if _VALUE[kind] not in row:
-        raise _invalid(str(row["id"]), f"has no {_VALUE[kind]}")
-    values = {**row, "edges": tuple(row.get("edges", ()))}
-    parameter = Parameter(**values)
-    texts = (parameter.id, parameter.zh, parameter.en, parameter.prefix, parameter.value)
-    if any(type(text) is not str for text in texts):
-        raise _invalid(str(row["id"]), "id, zh, en, prefix and value are texts")
-    numbers = (parameter.months, parameter.per_head, *parameter.edges)
-    if any(type(number) is not int or number < 0 for number in numbers):
-        raise _invalid(parameter.id, "numbers are whole and not negative")
-    if parameter.comparator not in {"le", "ge"} or parameter.per not in {"head", "person"}:
-        raise _invalid(parameter.id, "unknown comparator")
-    if list(parameter.edges) != sorted(set(parameter.edges)):
-        raise _invalid(parameter.id, "edges do not rise")
-    return parameter
+def _check_dates(one: Policy) -> None:
+    if one.expires < one.issued:
+        raise _invalid("expires", "早于生效日", "is before the day of issue")
+    if months_before(one.expires, limits.POLICY_MONTHS) > one.issued:
+        raise _invalid("expires", "距生效日超过两年", "is more than two years after the issue")
 
 
-def _rule(row: dict[str, Any]) -> Rule:
-    _only(row, {"predicate", "purposes", "parameters", "period", "max_age_days"}, "rule")
-    if row["period"] not in {"month", "12m"} or type(row["max_age_days"]) is not int:
-        raise _invalid(str(row["predicate"]), "period or max_age_days")
-    return Rule(
-        predicate=str(row["predicate"]),
-        purposes=frozenset(Purpose[name] for name in row["purposes"]),
-        parameters=tuple(str(p) for p in row["parameters"]),
-        period=row["period"],
-        max_age_days=row["max_age_days"],
+def _rule(row: Fields, catalogue: Catalogue, parameters: Mapping[str, Parameter]) -> Rule:
+    predicate = _predicate(row, catalogue)
+    period = row.text("period")
+    if period not in {"month", "12m"}:
+        raise row.fault("period is none of month, 12m")
+    purposes = row.texts("purposes")
+    if not purposes or set(purposes) - Purpose.__members__.keys():
+        raise row.fault(f"purposes are one or more of {', '.join(Purpose.__members__)}")
+    rule = Rule(
+        predicate=predicate.id,
+        purposes=frozenset(Purpose[name] for name in purposes),
+        parameters=row.texts("parameters"),
+        period="12m" if period == "12m" else "month",
+        max_age_days=row.integer("max_age_days", 0, AGE_MOST),
+        quantity=predicate.quantity if predicate.parameter in _COUNTED else "",
+        source=row.text("source"),
+        zh=row.text("zh"),
+        en=row.text("en"),
     )
+    row.done()
+    _check_kinds(rule, predicate, parameters)
+    return rule
 
 
-def _hold(rule: Rule, parameters: Mapping[str, Parameter], catalogue: Catalogue) -> None:
-    wanted = catalogue.predicate(rule.predicate).parameter
+def _predicate(row: Fields, catalogue: Catalogue) -> Predicate:
+    name = row.text("predicate")
+    row.where = name
+    try:
+        return catalogue.predicate(name)
+    except BadInput as e:
+        raise row.fault(
+            Said("没有这个项目,见 hedui predicates", "is no predicate: see hedui predicates")
+        ) from e
+
+
+def _check_kinds(rule: Rule, predicate: Predicate, parameters: Mapping[str, Parameter]) -> None:
+    wanted = predicate.parameter
     kinds = {parameters[p].kind if p in parameters else "unknown" for p in rule.parameters}
-    expected = set() if wanted in _PARAMETERLESS else {wanted.value}
-    if kinds != expected:
-        raise _invalid(rule.predicate, f"wants parameters of kind {wanted.value}")
+    if kinds != ({wanted.value} if wanted in NAMED else set()):
+        shown = wanted.value if wanted in NAMED else "none"
+        raise _invalid(rule.predicate, f"需要 {shown} 类参数", f"wants parameters of kind {shown}")
 
 
-def _only(row: dict[str, Any], keys: set[str], where: str) -> None:
-    unknown = row.keys() - keys
-    if unknown:
-        raise _invalid(where, f"unknown key {min(unknown)}")
+def _placed(error: BadInput, text: str) -> BadInput:
+    """Add the line to a fault, where it can be found."""
+    where = str(error.details["where"])
+    line = _line_of(text, where)
+    if not line:
+        return error
+    place = Said(f"第 {line} 行 {where}", f"line {line}, {where}")
+    return BadInput(error.code, **{**error.details, "where": place})
 
 
-def _date(value: Any) -> date:
-    if type(value) is not date:
-        raise _invalid("dates", "are written 2026-01-31, without quotes")
-    return value
+def _line_of(text: str, where: str) -> int:
+    """Find the line that opens the nth table, or the last one that names a thing."""
+    listed = _LISTED.fullmatch(where)
+    name = re.escape(where.removeprefix("policy."))
+    wanted = (
+        rf"\s*\[\[\s*{listed[1]}\s*\]\]"
+        if listed
+        else rf"\s*((id|predicate)\s*=\s*[\"']{name}[\"']|{name}\s*=|\[{name}\])"
+    )
+    lines = [n for n, row in enumerate(text.splitlines(), 1) if re.match(wanted, row)]
+    place = int(listed[2]) - 1 if listed else len(lines) - 1
+    return lines[place] if 0 <= place < len(lines) else 0
 
 
-def _invalid(where: str, why: str) -> BadInput:
-    return BadInput("POLICY_INVALID", where=where, why=why)
+def _invalid(where: str, zh: str, en: str) -> BadInput:
+    return BadInput(INVALID, where=where, why=Said(zh, en))

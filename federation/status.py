@@ -18,6 +18,9 @@ from federation.strictjson import b64, dumps, exactly, loads, unb64
 
 TYPE: Final = "statuslist+jwt"
 _PACKED: Final = limits.STATUS_ENTRIES // 4
+_BITS: Final = 2
+_TTL: Final = 60
+_LOW_BITS: Final = int.from_bytes(b"\x55" * _PACKED, "little")
 _CLAIMS: Final = frozenset({"sub", "iat", "exp", "ttl", "status_list"})
 
 
@@ -41,7 +44,51 @@ class StatusList:
     def at(self, index: int) -> Status:
         """Look up one token's state; an unknown value counts as suspended."""
         value = self.packed[index >> 2] >> ((index & 3) * 2) & 3
-        return Status(value) if value < 3 else Status.SUSPENDED
+        return Status(value) if value < len(Status) else Status.SUSPENDED
+
+    def brings_back(self, earlier: "StatusList") -> bool:
+        """Tell whether a token that an earlier list of this name ended has not ended here."""
+        return bool(_ended(earlier.packed) & ~_ended(self.packed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusLists:
+    """All current lists of one department by their names, in the order of their series.
+
+    ``digest`` is the only list's SHA-256, or that of the digests of several in their order.
+    """
+
+    by_uri: Mapping[str, StatusList]
+    issued: int
+    digest: bytes
+
+    @classmethod
+    def of(cls, *lists: StatusList) -> "StatusLists":
+        """Put lists together, at least one: they are as fresh as the oldest of them."""
+        by_uri = {one.uri: one for one in lists}
+        digests = [one.digest for one in by_uri.values()]
+        only = digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
+        return cls(by_uri=by_uri, issued=min(one.issued for one in lists), digest=only)
+
+    def at(self, uri: str) -> StatusList:
+        """Give the list that a token names.
+
+        Raises:
+            Refused: CONSENT_INVALID when it is none of this department's current ones.
+        """
+        try:
+            return self.by_uri[uri]
+        except KeyError as e:
+            raise Refused("CONSENT_INVALID", why="status list") from e
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedList:
+    """One list of a department as signed, its number, and whether a later one is current too."""
+
+    jwt: bytes
+    series: int
+    more: bool
 
 
 def uri_of(registrar: str, department: str, series: int = 0) -> str:
@@ -64,8 +111,8 @@ def issue(uri: str, packed: bytes, now: int, key: SigningKey) -> bytes:
         "sub": uri,
         "iat": now,
         "exp": now + limits.STATUS_AGE,
-        "ttl": 60,
-        "status_list": {"bits": 2, "lst": b64(zlib.compress(packed, 6))},
+        "ttl": _TTL,
+        "status_list": {"bits": _BITS, "lst": b64(zlib.compress(packed, 6))},
     }
     body = f"{b64(dumps(header))}.{b64(dumps(claims))}".encode()
     return body + b"." + b64(key.sign(body)).encode()
@@ -83,7 +130,7 @@ def read(jwt: bytes, *, uri: str, issuers: Mapping[str, VerifyKey]) -> StatusLis
         raise PeerFault("STATUS_LIST_INVALID", why=type(e).__name__) from e
 
 
-def check_fresh(current: StatusList | None, now: int) -> StatusList:
+def check_fresh(current: StatusLists | None, now: int) -> StatusLists:
     """Refuse to go on with no list, an old one or one from the future.
 
     Raises:
@@ -92,6 +139,12 @@ def check_fresh(current: StatusList | None, now: int) -> StatusList:
     if current is None or not now - limits.STATUS_AGE <= current.issued <= now + limits.SKEW:
         raise Refused("STATUS_LIST_STALE")
     return current
+
+
+def _ended(packed: bytes) -> int:
+    """Mark the low bit of every entry that is INVALID."""
+    bits = int.from_bytes(packed, "little")
+    return bits & ~(bits >> 1) & _LOW_BITS
 
 
 def _read(jwt: bytes, uri: str, issuers: Mapping[str, VerifyKey]) -> StatusList:
@@ -105,14 +158,15 @@ def _read(jwt: bytes, uri: str, issuers: Mapping[str, VerifyKey]) -> StatusList:
     issuers[header["kid"]].verify(body, unb64(signature, "signature"))
     claims = exactly(loads(unb64(payload, "claims"), "claims"), _CLAIMS, "claims")
     listed = exactly(claims["status_list"], {"bits", "lst"}, "status_list")
-    if claims["sub"] != uri or listed["bits"] != 2 or type(claims["iat"]) is not int:
+    issued = claims["iat"]
+    if claims["sub"] != uri or listed["bits"] != _BITS or type(issued) is not int:
         raise ValueError("claims")
+    if (claims["exp"], claims["ttl"]) != (issued + limits.STATUS_AGE, _TTL):
+        raise ValueError("times")
     inflate = zlib.decompressobj()
     packed = inflate.decompress(unb64(listed["lst"], "list"), _PACKED)
     # A tail inside the stream is a bomb cut short; one behind it was never part of the list.
     tail = inflate.unconsumed_tail or inflate.unused_data
     if len(packed) != _PACKED or tail or not inflate.eof:
         raise ValueError("length")
-    return StatusList(
-        uri=uri, issued=claims["iat"], packed=packed, digest=hashlib.sha256(jwt).digest()
-    )
+    return StatusList(uri=uri, issued=issued, packed=packed, digest=hashlib.sha256(jwt).digest())

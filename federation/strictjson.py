@@ -4,8 +4,8 @@ Knows RFC 8259 and RFC 4648 §5. Does not know what the values mean.
 """
 
 import base64
-import binascii
 import json
+from binascii import a2b_base64
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, NoReturn
 
@@ -14,8 +14,10 @@ from federation.errors import PeerFault
 
 Json = dict[str, Any]
 
-# To the standard alphabet, for the strict decoder; what is foreign to base64url becomes foreign there.
+_NESTING: Final = frozenset({dict, list})
+# To the standard alphabet, for the strict decoder; foreign to base64url becomes foreign there.
 _URL_SAFE: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
+_PADDING: Final = (b"", b"===", b"==", b"=")
 # Last characters, by length modulo 4, whose bits are all used.
 _LAST: Final = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 
@@ -36,28 +38,33 @@ _decoder = json.JSONDecoder(
 )
 
 
-def _depth(value: Any, left: int = limits.JSON_DEPTH) -> None:
-    if left == 0:
-        raise ValueError("too deep")
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return
-    for inner in value:
-        if isinstance(inner, dict | list):
-            _depth(inner, left - 1)
+def _depth(value: Any) -> None:
+    """Go down level by level, looking at what can hold something only."""
+    level = [value] if type(value) in _NESTING else []
+    for _ in range(limits.JSON_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _NESTING
+        ]
+        if not level:
+            return
+    raise ValueError("too deep")
 
 
 def loads(data: bytes, what: str) -> Any:
     """Parse JSON that has one reading only.
 
     Raises:
-        PeerFault: MALFORMED for syntax, duplicate keys, floats, NaN, depth or bad UTF-8.
+        PeerFault: MALFORMED for syntax, duplicate keys, floats, NaN, depth or what is no UTF-8.
     """
     try:
         value = _decoder.decode(data.decode("utf-8"))
         if data.count(b"{") + data.count(b"[") > limits.JSON_DEPTH:
             _depth(value)
+        if b"\\u" in data:
+            dumps(value)  # an escape can write half a surrogate pair, which is no text
     except (ValueError, RecursionError) as e:
         raise PeerFault("MALFORMED", message=what) from e
     return value
@@ -91,15 +98,12 @@ def unb64(text: object, what: str) -> bytes:
         PeerFault: MALFORMED for padding, white space, a foreign alphabet, stray trailing bits,
             and any other type.
     """
-    if not isinstance(text, str | bytes):
-        raise PeerFault("MALFORMED", message=what)
     try:
-        raw = text.encode("ascii") if isinstance(text, str) else text
-        padded = raw.translate(_URL_SAFE) + b"=" * (-len(raw) % 4)
-        data = binascii.a2b_base64(padded, strict_mode=True)
-    except (ValueError, UnicodeEncodeError) as e:
+        raw = text.encode("ascii") if type(text) is str else memoryview(text).tobytes()  # type: ignore[arg-type]
+        left = len(raw) & 3
+        data = a2b_base64(raw.translate(_URL_SAFE) + _PADDING[left], strict_mode=True)
+    except (TypeError, ValueError) as e:
         raise PeerFault("MALFORMED", message=what) from e
-    left = len(raw) % 4
-    if left and raw[-1] not in _LAST[left]:
+    if left and raw[-1] not in _LAST[left]:  # stray bits
         raise PeerFault("MALFORMED", message=what)
     return data

@@ -58,7 +58,7 @@ class Terminal:
         return Console(width=WIDTH, highlight=False, soft_wrap=False)
 
 
-def terminal(lang: str | None, as_json: bool = False) -> Terminal:
+def terminal(lang: str | None, as_json: bool = False) -> Terminal:  # noqa: FBT001, FBT002 - two options
     """Set a terminal up from the options.
 
     Raises:

@@ -9,8 +9,10 @@ import resource
 import typer
 
 from coordinator import cli as coordinator_cli
+from coordinator import mandate_cli
 from department_node import cli as node_cli
-from hedui import federation_cli, lookup_cli
+from hedui import federation_cli, health_cli, lookup_cli, policy_cli
+from hedui import mandate_cli as signing_cli
 from hedui.demo import cli as demo_cli
 from registrar import cli as registrar_cli
 
@@ -21,10 +23,14 @@ app = typer.Typer(
     help="核对 hedui: verify a household's economic status without moving anybody's records",
 )
 app.add_typer(federation_cli.app, name="federation")
+app.add_typer(policy_cli.app, name="policy")
 app.add_typer(registrar_cli.app, name="registrar")
 app.add_typer(node_cli.app, name="node")
 app.add_typer(coordinator_cli.app, name="case")
+mandate_cli.app.registered_commands += signing_cli.app.registered_commands
+app.add_typer(mandate_cli.app, name="mandate")
 app.registered_commands += lookup_cli.app.registered_commands
+app.registered_commands += health_cli.app.registered_commands
 app.registered_commands += demo_cli.app.registered_commands
 
 

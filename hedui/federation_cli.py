@@ -1,6 +1,7 @@
 """``hedui federation``: found a federation and look at its signed documents.
 
-Knows the plan file. What is made stands in ``federation.founding``.
+Knows the plan file. What is made stands in ``federation.founding``; how a federation changes, in
+``membership_cli`` and ``rotation_cli``.
 """
 
 import tomllib
@@ -19,10 +20,14 @@ from federation.errors import BadInput
 from federation.founding import FederationPlan, PartyPlan
 from federation.manifest import PartyRole
 from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
+from hedui import membership_cli, rotation_cli
 from hedui.demo.policy import policy_toml
 from hedui.demo.population import STANDARD_FEN
 
-app = typer.Typer(no_args_is_help=True, help="联合体 found a federation, show who takes part")
+app = typer.Typer(no_args_is_help=True, help="联合体 found a federation, change who takes part")
+app.registered_commands += membership_cli.app.registered_commands
+app.add_typer(rotation_cli.rotate_app, name="rotate")
+app.add_typer(rotation_cli.renew_app, name="renew")
 
 _PARTY_KEYS = {"id", "role", "kind", "zh", "en", "endpoint", "settings"}
 

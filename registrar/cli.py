@@ -6,9 +6,7 @@ Knows what an operator may see: numbers, states and counts, never a person. Does
 import itertools
 import logging
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Final
@@ -17,9 +15,8 @@ import typer
 
 from federation import party as installation
 from federation.clock import SystemClock, business_time
-from federation.consenting import ConsentState
 from federation.enrolment import ID, NAME
-from federation.errors import BadInput, Refused
+from federation.errors import Refused
 from federation.limits import STATUS_ENTRIES
 from federation.manifest import PartyRole
 from federation.terminal import (
@@ -30,21 +27,26 @@ from federation.terminal import (
     reporting,
     terminal,
 )
-from registrar import config, server
+from registrar import config, endings, mandates_cli, server
 from registrar.config import Settings
 from registrar.consents import Consent
+from registrar.opening import opened
 from registrar.rolls import Growth
-from registrar.store import FILE, Store, Transaction
+from registrar.store import Transaction
 
 app = typer.Typer(help="登记方 The registrar: consents, tokens, pseudonyms", no_args_is_help=True)
 consent_app = typer.Typer(help="单份同意书 One consent", no_args_is_help=True)
 app.add_typer(consent_app, name="consent")
+app.registered_commands += mandates_cli.app.registered_commands
+app.add_typer(mandates_cli.mandate_app, name="mandate")
 
 _STATES: Final = {
     "COMPLETE": ("有效", "complete"),
     "SIGNATURE_MISSING": ("缺签字", "signature missing"),
     "REVOKED": ("已撤回", "revoked"),
+    "SUSPENDED": ("已暂停", "suspended"),
 }
+Number = Annotated[str, typer.Argument(help="同意书编号 the consent's number")]
 
 
 @app.command()
@@ -71,34 +73,58 @@ def serve(folder: FolderOption, lang: LangOption = None, json: JsonOption = Fals
 def consents(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
     """列出同意书及其签字情况 List all consents and whether their signatures are there."""
     at = terminal(lang, json)
-    with reporting(at), _open(folder) as store, store.read() as view:
+    with reporting(at), opened(folder) as store, store.read() as view:
         found = [view.by_number(number) for number in view.numbers()]
     rows = [_row(consent) for consent in found if consent]
-    at.emit(rows)
-    for row in rows:
-        number, state = row["consent"], at.pick(*_STATES[str(row["state"])])
-        persons, grants, missing = row["persons"], row["grants"], row["missing"]
-        at.say(
-            f"{number}  {state}  人数 {persons}  许可 {grants}  缺签字 {missing}",
-            f"{number}  {state}  persons {persons}  grants {grants}  missing {missing}",
-        )
+    _say_rows(at, rows)
 
 
 @consent_app.command()
 def revoke(
-    number: Annotated[str, typer.Argument(help="同意书编号 the consent's number")],
-    folder: FolderOption,
-    json: JsonOption = False,
-    lang: LangOption = None,
+    number: Number, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
 ) -> None:
     """撤回同意书及其全部令牌,不可恢复 End a consent and all its tokens for good."""
     at = terminal(lang, json)
-    with reporting(at), _open(folder) as store, store.write() as tx:
-        if tx.by_number(number) is None:
-            raise Refused("CONSENT_UNKNOWN")
-        tx.revoke(number, SystemClock().now())
-    at.emit({"consent": number, "state": ConsentState.REVOKED.name})
-    at.say(f"{number} 已撤回", f"{number} revoked")
+    with reporting(at), opened(folder) as store, store.write() as tx:
+        tx.revoke(_find(tx, number), SystemClock().now())
+        rows = [_row(one) for one in tx.of_signature(number)]
+    _say_rows(at, rows)
+
+
+@consent_app.command()
+def suspend(
+    number: Number, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
+) -> None:
+    """暂停同意书,例如有异议待处理 Let a consent rest, for instance while an objection is open."""
+    at = terminal(lang, json)
+    with reporting(at), opened(folder) as store, store.write() as tx:
+        endings.suspend(tx, _find(tx, number), _operator(folder), SystemClock().now())
+        rows = [_row(one) for one in tx.of_signature(number)]
+    _say_rows(at, rows)
+
+
+@consent_app.command()
+def resume(
+    number: Number, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
+) -> None:
+    """解除登记方的暂停 Lift the registrar's own suspension; a coordinator lifts its own."""
+    at = terminal(lang, json)
+    with reporting(at), opened(folder) as store, store.write() as tx:
+        endings.resume(tx, _find(tx, number), _operator(folder))
+        rows = [_row(one) for one in tx.of_signature(number)]
+    _say_rows(at, rows)
+
+
+@consent_app.command()
+def household(
+    number: Number, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
+) -> None:
+    """家庭成员变动:结束该户的全部同意书 The household has changed: end all its consents."""
+    at = terminal(lang, json)
+    with reporting(at), opened(folder) as store, store.write() as tx:
+        ended = endings.end_household(tx, _find(tx, number), SystemClock().now())
+        rows = [_row(_find(tx, one)) for one in ended]
+    _say_rows(at, rows)
 
 
 @app.command()
@@ -108,22 +134,26 @@ def status(
     json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """查看某部门状态列表的用量 Count the entries of a department's status list."""
+    """查看某部门各份状态列表的用量 Count the entries of a department's status lists."""
     at = terminal(lang, json)
-    with reporting(at), _open(folder) as store, store.read() as view:
-        used, ended = view.used_indices(department), view.ended(department)
-    at.emit({"department": department, "used": used, "ended": ended, "entries": STATUS_ENTRIES})
-    at.say(
-        f"{department}:已用 {used}/{STATUS_ENTRIES},已失效 {ended}",
-        f"{department}: {used} of {STATUS_ENTRIES} used, {ended} ended",
-    )
+    with reporting(at), opened(folder) as store, store.read() as view:
+        lists = view.entries.usage(department)
+    rows = [asdict(one) for one in lists]
+    at.emit({"department": department, "entries": STATUS_ENTRIES, "lists": rows})
+    for one in lists:
+        at.say(
+            f"{department}/{one.series}:已用 {one.used}/{STATUS_ENTRIES},"
+            f"已暂停 {one.suspended},已撤回 {one.revoked}",
+            f"{department}/{one.series}: {one.used} of {STATUS_ENTRIES} used,"
+            f" {one.suspended} suspended, {one.revoked} revoked",
+        )
 
 
 @app.command()
 def rolls(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
     """列出各部门申报的名册人数及每次增长 List the rolls departments declared, and every growth."""
     at = terminal(lang, json)
-    with reporting(at), _open(folder) as store, store.read() as view:
+    with reporting(at), opened(folder) as store, store.read() as view:
         settings = config.parse(installation.read_settings(folder).get("registrar", {}))
         years = itertools.groupby(view.rolls.growths(), lambda one: (one.department, one.epoch))
         found = [_declared(list(growths), view, settings) for _, growths in years]
@@ -175,22 +205,27 @@ def _declared(growths: list[Growth], view: Transaction, settings: Settings) -> _
     )
 
 
-@contextmanager
-def _open(folder: Path) -> Iterator[Store]:
-    """Open the state without the keys: who looks after the machine needs no passphrase to count.
+def _find(tx: Transaction, number: str) -> Consent:
+    consent = tx.by_number(number)
+    if consent is None:
+        raise Refused("CONSENT_UNKNOWN")
+    return consent
 
-    Raises:
-        BadInput: FILE_MISSING or SETTINGS_INVALID.
-    """
-    settings = installation.read_settings(folder)
-    path = folder / str(settings.get("data", "data")) / FILE
-    if not path.exists():
-        raise BadInput("FILE_MISSING", file=FILE, folder=folder.name)
-    store = Store(path)
-    try:
-        yield store
-    finally:
-        store.close()
+
+def _operator(folder: Path) -> str:
+    """Who looks after this machine acts for its party."""
+    return str(installation.read_settings(folder)["party"])
+
+
+def _say_rows(at: Terminal, rows: list[dict[str, object]]) -> None:
+    at.emit(rows)
+    for row in rows:
+        number, state = row["consent"], at.pick(*_STATES[str(row["state"])])
+        persons, grants, missing = row["persons"], row["grants"], row["missing"]
+        at.say(
+            f"{number}  {state}  人数 {persons}  许可 {grants}  缺签字 {missing}",
+            f"{number}  {state}  persons {persons}  grants {grants}  missing {missing}",
+        )
 
 
 def _row(consent: Consent) -> dict[str, object]:

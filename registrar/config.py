@@ -17,11 +17,13 @@ _LARGEST: Final = 2**32 - 1
 class Settings:
     """How many persons a department may declare and enrol in a year, at most.
 
-    ``rolls`` by department's id, ``roll_most`` for departments that are not named there.
+    ``rolls`` by department's id, ``roll_most`` for departments that are not named there;
+    ``reflection`` tells parties what can be called.
     """
 
     rolls: Mapping[str, int] = field(default_factory=dict)
     roll_most: int = 5_000_000
+    reflection: bool = False
 
     def ceiling(self, department: str) -> int:
         """Give the largest roll that a department may declare, in persons."""
@@ -50,6 +52,8 @@ def parse(settings: Mapping[str, Any]) -> Settings:
     rolls = settings.get("rolls", {})
     if type(rolls) is not dict:
         raise _invalid("registrar.rolls is not a table")
+    if type(settings.get("reflection", False)) is not bool:
+        raise _invalid("registrar.reflection is neither true nor false")
     numbers = {f"rolls.{department}": roll for department, roll in rolls.items()}
     numbers["roll_most"] = settings.get("roll_most", 0)
     for name, number in numbers.items():

@@ -15,6 +15,7 @@ from federation.catalogue import JOINT, Catalogue
 from federation.clock import business_date
 from federation.consenting import (
     CONSENT,
+    IN_FORCE_AID,
     ConsentForm,
     ConsentPerson,
     ConsentReceipt,
@@ -24,6 +25,7 @@ from federation.consenting import (
     SignatureMethod,
 )
 from federation.errors import BadInput, PeerFault, Refused
+from federation.exchange import Purpose
 from federation.ids import PersonId, birth_date, canonical_id, normal_name
 from federation.manifest import Manifest, PartyRole
 from federation.policy import Policy
@@ -37,13 +39,19 @@ Elsewhere = Callable[[bytes], Collection[bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """A recorded consent: its canonical form, and which persons' signatures were accepted."""
+    """A recorded consent: its canonical form, and which persons' signatures were accepted.
+
+    ``origin`` is the number of the signed consent that it renews, perhaps through others; its own
+    if it renews none. What ends or suspends one of them does so to all.
+    """
 
     consent_no: str
+    origin: str
     coordinator: str
     form: ConsentForm
     signed: tuple[bool, ...]
     revoked: bool = False
+    suspended: bool = False
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -56,6 +64,8 @@ class Consent:
         """Tell whether tokens can be had."""
         if self.revoked:
             return ConsentState.REVOKED
+        if self.suspended:
+            return ConsentState.SUSPENDED
         return ConsentState.SIGNATURE_MISSING if self.missing else ConsentState.COMPLETE
 
     def receipt(self) -> ConsentReceipt:
@@ -71,12 +81,15 @@ class Consent:
         """Refuse unless tokens can be had.
 
         Raises:
-            Refused: CONSENT_REVOKED or SIGNATURE_MISSING.
+            Refused: CONSENT_REVOKED, CONSENT_SUSPENDED or SIGNATURE_MISSING.
         """
-        if self.state is ConsentState.REVOKED:
-            raise Refused("CONSENT_REVOKED", consent=self.consent_no)
-        if self.state is ConsentState.SIGNATURE_MISSING:
-            raise Refused("SIGNATURE_MISSING", consent=self.consent_no)
+        match self.state:
+            case ConsentState.REVOKED:
+                raise Refused("CONSENT_REVOKED", consent=self.consent_no)
+            case ConsentState.SUSPENDED:
+                raise Refused("CONSENT_SUSPENDED", consent=self.consent_no)
+            case ConsentState.SIGNATURE_MISSING:
+                raise Refused("SIGNATURE_MISSING", consent=self.consent_no)
 
 
 def canonical(form: ConsentForm) -> ConsentForm:
@@ -95,19 +108,46 @@ def canonical(form: ConsentForm) -> ConsentForm:
     return form
 
 
-def check_grants(
-    form: ConsentForm, manifest: Manifest, policy: Policy, catalogue: Catalogue
-) -> None:
-    """Refuse a form that asks what the signed policy does not allow or a department cannot answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the federation allows to be asked: its departments, its signed policy, the catalogue."""
 
-    Raises:
-        Refused: POLICY_NOT_ANSWERED or POLICY_PARAMETER.
-        PeerFault: PARTY_UNKNOWN for a department that is not in the manifest.
-    """
-    for grant in {replace(grant, person=0) for grant in form.grants}:
-        department = manifest.party(grant.department, PartyRole.NODE)
-        policy.check(grant.predicate, grant.parameter, form.purpose)
-        predicate = catalogue.predicate(grant.predicate)
+    manifest: Manifest
+    policy: Policy
+    catalogue: Catalogue
+
+    def check(self, form: ConsentForm) -> None:
+        """Refuse a form that asks what the policy does not allow or a department cannot answer.
+
+        Raises:
+            Refused: POLICY_NOT_ANSWERED or POLICY_PARAMETER.
+            PeerFault: PARTY_UNKNOWN for a department that is not in the manifest.
+        """
+        for grant in {replace(grant, person=0) for grant in form.grants}:
+            self._check(grant, form.purpose)
+
+    def narrowed(self, form: ConsentForm) -> ConsentForm:
+        """Leave out what is not allowed any more since the form was recorded; never add to it.
+
+        Raises:
+            Refused: POLICY_NOT_ANSWERED when nothing is left.
+        """
+        left = tuple(grant for grant in form.grants if self._allows(grant, form.purpose))
+        if not left:
+            raise Refused("POLICY_NOT_ANSWERED", predicate=form.grants[0].predicate)
+        return replace(form, grants=left)
+
+    def _allows(self, grant: GrantRequest, purpose: Purpose) -> bool:
+        try:
+            self._check(grant, purpose)
+        except (Refused, PeerFault):
+            return False
+        return True
+
+    def _check(self, grant: GrantRequest, purpose: Purpose) -> None:
+        department = self.manifest.party(grant.department, PartyRole.NODE)
+        self.policy.check(grant.predicate, grant.parameter, purpose)
+        predicate = self.catalogue.predicate(grant.predicate)
         if department.kind not in predicate.departments or predicate.form in JOINT:
             raise Refused("POLICY_NOT_ANSWERED", predicate=grant.predicate)
 
@@ -131,14 +171,38 @@ def first(consent_no: str, coordinator: str, form: ConsentForm, now: int) -> Con
     """Make the record of a canonical form that was not seen before."""
     return Consent(
         consent_no=consent_no,
+        origin=consent_no,
         coordinator=coordinator,
         form=form,
         signed=signatures(form, business_date(now)),
     )
 
 
+def renewal(consent_no: str, form: ConsentForm, before: Consent) -> Consent:
+    """Make the record of a canonical form that goes by another consent's signatures (IN_FORCE_AID).
+
+    Raises:
+        Refused: CONSENT_CHANGED when it is about others or for longer, CONSENT_NOT_GRANTED when it
+            asks more, or why the consent before gives no tokens.
+    """
+    before.check_complete()
+    old = before.form
+    same = [(p.id, p.name, p.role) for p in old.persons]
+    if [(p.id, p.name, p.role) for p in form.persons] != same or form.members != old.members:
+        raise Refused("CONSENT_CHANGED", consent=before.consent_no)
+    if form.not_after > old.not_after:
+        raise Refused("CONSENT_CHANGED", consent=before.consent_no)
+    granted = {replace(grant, max_uses=0): grant.max_uses for grant in old.grants}
+    for grant in form.grants:
+        if grant.max_uses > granted.get(replace(grant, max_uses=0), 0):
+            raise Refused("CONSENT_NOT_GRANTED", predicate=grant.predicate)
+    return replace(before, consent_no=consent_no, form=replace(form, persons=old.persons))
+
+
 def again(consent: Consent, form: ConsentForm, now: int) -> Consent:
     """Add the signatures that a repeated form brings; what was signed before stays.
+
+    A renewal's form brings none.
 
     Raises:
         Refused: CONSENT_CHANGED when anything but missing signatures differs.
@@ -225,8 +289,10 @@ def _check_people(form: ConsentForm) -> None:
 
 
 def _check_shape(form: ConsentForm) -> None:
-    if form.basis != CONSENT:
+    if form.basis not in {CONSENT, IN_FORCE_AID} or (form.basis == CONSENT) == bool(form.renews):
         raise _invalid("legal basis")
+    if form.basis == IN_FORCE_AID:
+        _check_unsigned(form)
     questions = {(g.person, g.department, g.predicate, g.parameter) for g in form.grants}
     if not form.grants or len(questions) != len(form.grants):
         raise _invalid("no grant, or one that stands twice")
@@ -235,6 +301,12 @@ def _check_shape(form: ConsentForm) -> None:
     tokens = Counter((grant.person, grant.department) for grant in form.grants)
     if max(tokens.values()) > limits.TOKEN_GRANTS:
         raise _invalid("too many grants at one department")
+
+
+def _check_unsigned(form: ConsentForm) -> None:
+    """Hold a renewal to what no application is: without signatures, and not for an entry."""
+    if form.purpose is Purpose.ENTRY or any(person.evidence for person in form.persons):
+        raise _invalid("a renewal is unsigned and for aid that is in force")
 
 
 def _grant_fits(grant: GrantRequest, form: ConsentForm) -> bool:

@@ -1,27 +1,25 @@
-"""The registrar's use cases, one call each: record, issue, revoke, evaluate.
+"""The registrar's use cases, one call each: record, issue and renew, recheck, evaluate.
 
 Knows in which order rules, keys and storage are used, and what one transaction holds. Does not know
-the wire: who calls, and that the call is signed, is settled before.
+the wire (who calls, and that the call is signed, is settled before), nor how consents end.
 """
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from federation import catalogue, limits
-from federation import consent as sd_jwt
-from federation.clock import Clock, business_date
-from federation.consenting import ConsentForm, ConsentReceipt, IssuedTokens
+from federation.clock import Clock, business_date, epoch_of
+from federation.consenting import ConsentForm, ConsentReceipt, IssuedToken, IssuedTokens, Objection
 from federation.enrolment import BlindBatch, BlindEvaluation
 from federation.errors import PeerFault, Refused
 from federation.party import Party
-from registrar import consents, pseudonyms, tokens
+from registrar import consents, objections, pseudonyms, tokens
 from registrar.config import Settings
-from registrar.consents import Consent
+from registrar.consents import Consent, Rules
 from registrar.pseudonyms import Admitted, Pseudonyms
-from registrar.store import FULL_AT, Store, Transaction
+from registrar.store import Call, Store, Transaction
 from registrar.tokens import Ports, Terms
 
 TOKEN_ESTIMATE: Final = 1_600
@@ -30,17 +28,6 @@ GRANT_ESTIMATE: Final = 240
 ARGUMENT_ESTIMATE: Final = 64
 REPLY_BYTES: Final = limits.MESSAGE_BYTES - 512 * 1024
 """Largest estimated reply; beyond it the caller asks for fewer consents at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call whose signature is verified: who, which request, until when, signed with which key."""
-
-    caller: str
-    qid: bytes = field(repr=False)
-    digest: bytes = field(repr=False)
-    expires: int
-    key: bytes = field(repr=False)
 
 
 class Desk:
@@ -59,9 +46,12 @@ class Desk:
     def record(self, call: Call, forms: Sequence[ConsentForm]) -> list[ConsentReceipt]:
         """Record new consents and add signatures to known ones: all of a call or none.
 
+        A form that renews another consent needs none (protocol §3, IN_FORCE_AID).
+
         Raises:
-            Refused: REPLAYED, CONSENT_CHANGED, CONSENT_EXPIRED, EVIDENCE_REUSED,
-                CONSENT_REVOKED, POLICY_NOT_ANSWERED, POLICY_PARAMETER or POLICY_VERSION.
+            Refused: REPLAYED, CONSENT_CHANGED, CONSENT_EXPIRED, EVIDENCE_REUSED, POLICY_VERSION,
+                CONSENT_REVOKED, POLICY_NOT_ANSWERED or POLICY_PARAMETER; of a renewal also
+                CONSENT_UNKNOWN, CONSENT_NOT_GRANTED, CONSENT_SUSPENDED or SIGNATURE_MISSING.
             PeerFault: CONSENT_FORM_INVALID, PARTY_UNKNOWN, or the code of a malformed id or name.
             Unavailable: LOG_UNAVAILABLE.
         """
@@ -69,23 +59,23 @@ class Desk:
         self._party.policy.check_current(now)
         checked = [self._checked(form) for form in forms]
         with self._store.write() as tx:
-            self._claim(tx, call, now)
+            tx.claim(call, now)
             return [self._recorded(tx, call.caller, form, now).receipt() for form in checked]
 
     def issue(self, call: Call, numbers: Sequence[str]) -> list[IssuedTokens]:
-        """Give all tokens of complete consents; those issued before are given again.
+        """Give all tokens of complete consents: those issued before, or new ones where it is time.
 
         Raises:
             Refused: REPLAYED, CONSENT_UNKNOWN, SIGNATURE_MISSING, CONSENT_REVOKED,
-                CONSENT_EXPIRED, POLICY_VERSION or STATUS_LIST_FULL.
+                CONSENT_SUSPENDED, CONSENT_EXPIRED, POLICY_NOT_ANSWERED or POLICY_VERSION.
             PeerFault: OVERSIZE when the answer would not fit one message.
             Unavailable: LOG_UNAVAILABLE or EPOCH_KEY_MISSING.
         """
         now = self._clock.now()
         self._party.policy.check_current(now)
         with self._store.write() as tx:
-            self._claim(tx, call, now)
-            found = [self._own(tx, call.caller, number) for number in numbers]
+            tx.claim(call, now)
+            found = [tx.own(call.caller, number) for number in numbers]
             for consent in found:
                 consent.check_complete()
             estimate = sum(map(_estimate, found))
@@ -94,20 +84,21 @@ class Desk:
             ports = self._ports(tx)
             return [self._tokens(tx, consent, self._terms(call, now), ports) for consent in found]
 
-    def revoke(self, call: Call, numbers: Sequence[str]) -> list[ConsentReceipt]:
-        """End consents and their tokens for good.
+    def recheck(self, call: Call, objections: Sequence[Objection]) -> list[IssuedTokens]:
+        """Record signed objections; give one-use tokens for each, again if they were given before.
 
         Raises:
-            Refused: REPLAYED or CONSENT_UNKNOWN.
-            Unavailable: LOG_UNAVAILABLE.
+            Refused: REPLAYED, CONSENT_UNKNOWN, CONSENT_NOT_GRANTED, RECHECK_EXHAUSTED,
+                EVIDENCE_REUSED, or as ``issue``.
+            PeerFault: CONSENT_FORM_INVALID when it is about nobody on the consent.
+            Unavailable: LOG_UNAVAILABLE or EPOCH_KEY_MISSING.
         """
         now = self._clock.now()
+        self._party.policy.check_current(now)
         with self._store.write() as tx:
-            self._claim(tx, call, now)
-            for number in numbers:
-                self._own(tx, call.caller, number)
-                tx.revoke(number, now)
-            return [self._own(tx, call.caller, number).receipt() for number in numbers]
+            tx.claim(call, now)
+            ports, terms = self._ports(tx), self._terms(call, now)
+            return [self._rechecked(tx, one, call.caller, terms, ports) for one in objections]
 
     def evaluate(self, call: Call, batches: Sequence[BlindBatch]) -> list[BlindEvaluation]:
         """Evaluate blinded elements for the calling department, once they are counted.
@@ -126,7 +117,7 @@ class Desk:
         for batch in batches:
             self._keys.check(call.caller, batch)
         with self._store.write() as tx:
-            self._claim(tx, call, now)
+            tx.claim(call, now)
             for batch in batches:
                 new = self._admitted(tx, call.caller, batch)
                 if new:
@@ -140,12 +131,16 @@ class Desk:
             batch, tx.rolls.standing(caller, batch), self._settings.ceiling(caller)
         )
 
-    def _claim(self, tx: Transaction, call: Call, now: int) -> None:
-        tx.claim(call.caller, call.qid, call.digest, expires=call.expires, now=now)
+    @property
+    def _rules(self) -> Rules:
+        """The documents in force now: they are exchanged while the registrar runs."""
+        return Rules(
+            manifest=self._party.manifest, policy=self._party.policy, catalogue=self._catalogue
+        )
 
     def _checked(self, form: ConsentForm) -> ConsentForm:
         form = consents.canonical(form)
-        consents.check_grants(form, self._party.manifest, self._party.policy, self._catalogue)
+        self._rules.check(form)
         return form
 
     def _recorded(self, tx: Transaction, caller: str, form: ConsentForm, now: int) -> Consent:
@@ -153,6 +148,10 @@ class Desk:
         if known is None:
             tokens.expiry(form.not_after, now)
             number = tx.next_number(f"{business_date(now):%Y%m%d}")
+            if form.renews:
+                consent = consents.renewal(number, form, tx.own(caller, form.renews))
+                tx.add(consent, now)
+                return consent
             consent = consents.first(number, caller, form, now)
         else:
             consent = consents.again(known, form, now)
@@ -162,25 +161,44 @@ class Desk:
             tx.sign(consent) if known else tx.add(consent, now)
         return consent
 
-    def _own(self, tx: Transaction, caller: str, number: str) -> Consent:
-        """Find a consent that the caller itself recorded; another's is as unknown as none."""
-        consent = tx.by_number(number)
-        if consent is None or consent.coordinator != caller:
-            raise Refused("CONSENT_UNKNOWN")
-        return consent
-
     def _tokens(
         self, tx: Transaction, consent: Consent, terms: Terms, ports: Ports
     ) -> IssuedTokens:
-        number = consent.consent_no
-        issued = tx.tokens(number)
-        if not issued:
-            tx.add_tokens(number, list(tokens.issue(consent, terms, ports)), terms.now)
-            issued = tx.tokens(number)
-        # The tokens of a consent are made at one moment and end together: one speaks for all.
-        if sd_jwt.read(issued[0].token, self._party.entry.keys).claims.expires <= terms.now:
-            raise Refused("CONSENT_EXPIRED", consent=number)
-        return IssuedTokens(consent_no=number, tokens=issued)
+        """Give the newest round, or make the first, or the next: only where it would end later.
+
+        That is so once a new epoch has begun, and in every epoch once. The tokens before run on to
+        their end, 31 days at most: uses count along the chain, so that two give no more than one,
+        and departments have the time to enrol. A new key of the coordinator gets its own round.
+        """
+        number, end = consent.consent_no, tokens.expiry(consent.form.not_after, terms.now)
+        held = tx.issued.newest(number)
+        if held and held.expires >= end and held.holder == terms.holder:
+            return IssuedTokens(consent_no=number, tokens=held.tokens)
+        form = self._rules.narrowed(consent.form) if held else consent.form
+        made = list(tokens.issue(form, terms, ports, tx.issued.chains(consent.origin)))
+        tx.issued.add(number, made, terms.now, number=held.number + 1 if held else 1)
+        given = tuple(
+            IssuedToken(person=one.person, department=one.department, token=one.token)
+            for one in made
+        )
+        return IssuedTokens(consent_no=number, tokens=given)
+
+    def _rechecked(
+        self, tx: Transaction, one: Objection, caller: str, terms: Terms, ports: Ports
+    ) -> IssuedTokens:
+        consent = tx.own(caller, one.consent_no)
+        consent.check_complete()
+        year = epoch_of(terms.now)
+        known = objections.check(one, consent, partial(tx.issued.objection, year=year))
+        if known is None:
+            if tx.elsewhere(one.evidence, ""):
+                raise Refused("EVIDENCE_REUSED")
+            form = self._rules.narrowed(objections.disputed(one, consent))
+            made = list(tokens.recheck(form, one, terms, ports))
+            known = tx.issued.add_objection(one, year, terms.now)
+            tx.issued.add(consent.consent_no, made, terms.now, objection=known)
+        given = tx.issued.of_objection(known)
+        return IssuedTokens(consent_no=consent.consent_no, tokens=given)
 
     def _terms(self, call: Call, now: int) -> Terms:
         policy = self._party.policy
@@ -197,25 +215,9 @@ class Desk:
             catalogue=self._catalogue,
             key=self._party.key,
             pseudonym=self._keys.of,
-            draw_index=_Drawer(tx),
+            draw_entry=partial(tx.entries.draw, random=os.urandom),
             random=os.urandom,
         )
-
-
-class _Drawer:
-    """Draws status indices in one transaction, and stops before a list is too full to draw from."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-        self._used: dict[str, int] = {}
-
-    def __call__(self, department: str) -> int:
-        if department not in self._used:
-            self._used[department] = self._tx.used_indices(department)
-        if self._used[department] >= FULL_AT:
-            raise Refused("STATUS_LIST_FULL", department=department)
-        self._used[department] += 1
-        return self._tx.draw_index(department, os.urandom)
 
 
 def _estimate(consent: Consent) -> int:

@@ -31,6 +31,10 @@ class Pseudonyms:
         self._evaluators: dict[tuple[str, int], Evaluator] = {}
         self._lock = Lock()
 
+    def renew(self, public_keys: Mapping[tuple[str, int], bytes]) -> None:
+        """Go by the keys of a new manifest: another department, another year."""
+        self._public_keys = public_keys
+
     def of(self, department: str, epoch: int, data: bytes) -> bytes:
         """Give the 32-byte pseudonym of an input in the clear.
 

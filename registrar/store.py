@@ -1,12 +1,13 @@
-"""The registrar's state in one SQLite file: consents, tokens, status entries, and what ``rolls`` keeps.
+"""The registrar's state in one SQLite file: consents; beside it ``issued``, ``entries``, ``rolls``.
 
 Knows SQL and transactions: one call of the protocol is one transaction, durable before it is
 answered. Does not know which form, token or batch is allowed.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from threading import Lock
@@ -19,23 +20,34 @@ from federation.consenting import (
     ConsentForm,
     ConsentPerson,
     GrantRequest,
-    IssuedToken,
     Role,
     SignatureMethod,
 )
 from federation.errors import Refused, Unavailable
 from federation.exchange import Purpose
-from federation.limits import SKEW, STATUS_ENTRIES
+from federation.limits import SKEW
 from federation.status import Status
 from registrar.consents import Consent
+from registrar.entries import Entries, Listing
+from registrar.issued import IssuedBook
+from registrar.mandate_rows import MandateRows
 from registrar.rolls import Rolls
-from registrar.tokens import Issued, Random
 
 FILE: Final = "registrar.sqlite"
 BUSY_SECONDS: Final = 30.0
 """Patience with another process (the command line) that is writing."""
-FULL_AT: Final = STATUS_ENTRIES * 9 // 10
-"""Used entries at which a status list takes no more tokens (protocol §3)."""
+_NUMBERS_A_DAY: Final = 999_999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call whose signature is verified: who, which request, until when, signed with which key."""
+
+    caller: str
+    qid: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+    expires: int
+    key: bytes = field(repr=False)
 
 
 class Store:
@@ -96,15 +108,15 @@ class Store:
                 if self._reader.in_transaction:
                     self._reader.execute("ROLLBACK")
 
-    def ended(self, department: str) -> int:
-        """Count a department's tokens that are not valid any more."""
+    def listing(self, department: str, least: int, now: int) -> Listing | None:
+        """Find the first current status list of a department of at least a number."""
         with self.read() as view:
-            return view.ended(department)
+            return view.entries.listing(department, least, now)
 
-    def states(self, department: str) -> dict[int, Status]:
-        """Give the status of a department's tokens that are not valid any more."""
+    def states(self, department: str, series: int) -> dict[int, Status]:
+        """Give the states of those tokens of one status list that are not valid."""
         with self.read() as view:
-            return view.states(department)
+            return view.entries.states(department, series)
 
 
 class Transaction:
@@ -113,8 +125,11 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
         self.rolls = Rolls(connection)
+        self.mandates = MandateRows(connection)
+        self.entries = Entries(connection)
+        self.issued = IssuedBook(connection)
 
-    def claim(self, sender: str, qid: bytes, digest: bytes, *, expires: int, now: int) -> None:
+    def claim(self, call: Call, now: int) -> None:
         """Note a request, so that its query id stands for no other.
 
         Raises:
@@ -122,13 +137,24 @@ class Transaction:
         """
         self._sql.execute("DELETE FROM request WHERE expires < ?", (now - SKEW,))
         known = self._sql.execute(
-            "SELECT digest FROM request WHERE sender = ? AND qid = ?", (sender, qid)
+            "SELECT digest FROM request WHERE sender = ? AND qid = ?", (call.caller, call.qid)
         ).fetchone()
         if known is None:
-            row = (sender, qid, digest, expires)
+            row = (call.caller, call.qid, call.digest, call.expires)
             self._sql.execute("INSERT INTO request VALUES (?, ?, ?, ?)", row)
-        elif known[0] != digest:
+        elif known[0] != call.digest:
             raise Refused("REPLAYED")
+
+    def own(self, coordinator: str, consent_no: str) -> Consent:
+        """Find a consent that a coordinator itself recorded; another's is as unknown as none.
+
+        Raises:
+            Refused: CONSENT_UNKNOWN.
+        """
+        consent = self.by_number(consent_no)
+        if consent is None or consent.coordinator != coordinator:
+            raise Refused("CONSENT_UNKNOWN")
+        return consent
 
     def by_reference(self, coordinator: str, reference: bytes) -> Consent | None:
         """Find a consent by its coordinator's reference."""
@@ -141,13 +167,14 @@ class Transaction:
     def by_number(self, consent_no: str) -> Consent | None:
         """Find a consent by its number."""
         head = self._sql.execute(
-            "SELECT coordinator, reference, purpose, basis, members, not_after, revoked"
+            "SELECT coordinator, reference, purpose, basis, renews, origin, members, not_after,"
+            " revoked, EXISTS (SELECT 1 FROM suspension AS s WHERE s.origin = consent.origin)"
             " FROM consent WHERE consent_no = ?",
             (consent_no,),
         ).fetchone()
         if head is None:
             return None
-        coordinator, reference, purpose, basis, members, not_after, revoked = head
+        coordinator, reference, purpose, basis, renews, origin, members, end, ended, rests = head
         persons = self._sql.execute(
             "SELECT id, name, role, method, signer_id, evidence, signed FROM person"
             " WHERE consent_no = ? ORDER BY position",
@@ -160,14 +187,17 @@ class Transaction:
             persons=tuple(_person(row) for row in persons),
             grants=self._grants(consent_no),
             members=members,
-            not_after=not_after,
+            not_after=end,
+            renews=renews,
         )
         return Consent(
             consent_no=consent_no,
+            origin=origin,
             coordinator=coordinator,
             form=form,
             signed=tuple(bool(row[-1]) for row in persons),
-            revoked=revoked is not None,
+            revoked=ended is not None,
+            suspended=bool(rests),
         )
 
     def numbers(self) -> list[str]:
@@ -186,7 +216,7 @@ class Transaction:
             (f"{day}-000000", f"{day}-999999"),
         ).fetchone()
         following = int(last[-6:]) + 1 if last else 1
-        if following > 999_999:
+        if following > _NUMBERS_A_DAY:
             raise Unavailable("CONSENT_NUMBERS_FULL", day=day)
         return f"{day}-{following:06}"
 
@@ -194,10 +224,10 @@ class Transaction:
         """Store a consent that was not there."""
         form, number = consent.form, consent.consent_no
         self._sql.execute(
-            "INSERT INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            "INSERT INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (
                 *(number, consent.coordinator, form.reference, int(form.purpose), form.basis),
-                *(form.members, form.not_after, now),
+                *(form.renews, consent.origin, form.members, form.not_after, now),
             ),
         )
         self._put_persons(consent)
@@ -214,80 +244,60 @@ class Transaction:
         self._sql.execute("DELETE FROM person WHERE consent_no = ?", (consent.consent_no,))
         self._put_persons(consent)
 
-    def revoke(self, consent_no: str, now: int) -> None:
-        """End a consent and all its tokens for good."""
+    def revoke(self, consent: Consent, now: int) -> None:
+        """End a consent, all that go by the same signatures, and all their tokens, for good."""
         self._sql.execute(
-            "UPDATE consent SET revoked = ? WHERE consent_no = ? AND revoked IS NULL",
-            (now, consent_no),
+            "UPDATE consent SET revoked = ? WHERE origin = ? AND revoked IS NULL",
+            (now, consent.origin),
         )
-        self._sql.execute(
-            "UPDATE status_entry SET state = ? WHERE (department, status_index) IN"
-            " (SELECT department, status_index FROM token WHERE consent_no = ?)",
-            (int(Status.INVALID), consent_no),
-        )
+        self.entries.move(consent.origin, Status.INVALID)
 
-    def tokens(self, consent_no: str) -> tuple[IssuedToken, ...]:
-        """Give the tokens issued for a consent, in the order of issue."""
+    def suspend(self, consent: Consent, party: str, now: int) -> None:
+        """Let a consent, and all that go by the same signatures, rest until a party resumes it."""
+        row = (consent.origin, party, now)
+        self._sql.execute("INSERT OR IGNORE INTO suspension VALUES (?, ?, ?)", row)
+        self.entries.move(consent.origin, Status.SUSPENDED, only=Status.VALID)
+
+    def resume(self, consent: Consent, party: str) -> None:
+        """Lift a party's suspension; tokens are valid again once no other is left."""
+        row = (consent.origin, party)
+        self._sql.execute("DELETE FROM suspension WHERE origin = ? AND party = ?", row)
+        others = self._sql.execute("SELECT 1 FROM suspension WHERE origin = ?", row[:1])
+        if others.fetchone() is None:
+            self.entries.move(consent.origin, Status.VALID, only=Status.SUSPENDED)
+
+    def of_signature(self, consent_no: str) -> list[Consent]:
+        """List a consent and all that go by the same signatures: one state holds for all."""
         rows = self._sql.execute(
-            "SELECT person, department, presentation FROM token WHERE consent_no = ?"
-            " ORDER BY rowid",
+            "SELECT consent_no FROM consent WHERE origin ="
+            " (SELECT origin FROM consent WHERE consent_no = ?) ORDER BY consent_no",
             (consent_no,),
-        )
-        return tuple(IssuedToken(person=p, department=d, token=t) for p, d, t in rows)
+        ).fetchall()
+        return [one for (number,) in rows if (one := self.by_number(number))]
 
-    def add_tokens(self, consent_no: str, tokens: Sequence[Issued], now: int) -> None:
-        """Store issued tokens."""
-        self._sql.executemany(
-            "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    *(t.jti, consent_no, t.person, t.department, t.status_index),
-                    *(t.evidence_salt, now, t.token),
-                )
-                for t in tokens
-            ],
-        )
-
-    def draw_index(self, department: str, random: Random) -> int:
-        """Take a random unused entry of a department's status list; keep ``FULL_AT`` before."""
-        while True:
-            index = int.from_bytes(random(3), "big") % STATUS_ENTRIES
-            taken = self._sql.execute(
-                "INSERT OR IGNORE INTO status_entry VALUES (?, ?, 0)", (department, index)
-            )
-            if taken.rowcount:
-                return index
-
-    def used_indices(self, department: str) -> int:
-        """Count the used entries of a department's status list."""
-        return self._count("SELECT count(*) FROM status_entry WHERE department = ?", department)
-
-    def ended(self, department: str) -> int:
-        """Count a department's tokens that are not valid any more."""
-        return self._count(
-            "SELECT count(*) FROM status_entry WHERE department = ? AND state <> 0", department
-        )
-
-    def states(self, department: str) -> dict[int, Status]:
-        """Give the status of a department's tokens that are not valid any more."""
+    def of_household(self, consent: Consent) -> list[Consent]:
+        """List all consents on which somebody of a consent's household stands as one of it."""
         rows = self._sql.execute(
-            "SELECT status_index, state FROM status_entry WHERE department = ? AND state <> 0",
-            (department,),
-        )
-        return {index: Status(state) for index, state in rows}
+            "SELECT DISTINCT other.consent_no FROM person AS one JOIN person AS other USING (id)"
+            " WHERE one.consent_no = ? AND one.role <> ? AND other.role <> ?"
+            " ORDER BY other.consent_no",
+            (consent.consent_no, Role.SUPPORTER, Role.SUPPORTER),
+        ).fetchall()
+        return [one for (number,) in rows if (one := self.by_number(number))]
 
     def elsewhere(self, evidence: bytes, consent_no: str) -> list[bool]:
-        """Tell, of each other consent on which a signed paper stands, whether it is revoked."""
+        """Tell, of each other consent on which a signed paper stands, whether it is revoked.
+
+        A signed objection stands on its consent like any other paper.
+        """
         rows = self._sql.execute(
-            "SELECT DISTINCT consent_no, revoked IS NOT NULL FROM person JOIN consent"
-            " USING (consent_no) WHERE evidence = ? AND consent_no <> ?",
-            (evidence, consent_no),
+            "SELECT DISTINCT consent_no, revoked IS NOT NULL FROM consent JOIN"
+            " (SELECT consent_no FROM person WHERE evidence = ?"
+            " UNION SELECT consent_no FROM objection WHERE evidence = ?) USING (consent_no)"
+            " WHERE consent_no <> ?",
+            (evidence, evidence, consent_no),
         )
         return [bool(revoked) for _, revoked in rows]
-
-    def _count(self, sql: str, department: str) -> int:
-        (count,) = self._sql.execute(sql, (department,)).fetchone()
-        return int(count)
 
     def _put_persons(self, consent: Consent) -> None:
         rows = zip(consent.form.persons, consent.signed, strict=True)

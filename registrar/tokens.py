@@ -1,13 +1,14 @@
 """Consent tokens of one consent: for each department, tokens that tell it nothing about the others.
 
-Knows the claims of protocol note §3 and which of them must differ between departments. Does not
-know storage, sockets or pseudonym keys: they come in as functions, like randomness.
+Knows the claims of protocol note §3, which of them must differ between departments, and which stay
+when a token is renewed. Does not know storage, sockets or pseudonym keys: they come in as
+functions, like randomness.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
 
 from crypto import labels
@@ -15,11 +16,10 @@ from crypto.keys import SigningKey
 from federation import consent as sd_jwt
 from federation import limits, status
 from federation.catalogue import Catalogue, ParameterKind, Predicate
-from federation.clock import BUSINESS_ZONE, day_start, epoch_of, month_end
+from federation.clock import day_start, epoch_end, epoch_of, month_end, month_start
 from federation.consent import Claims, Grant
-from federation.consenting import GrantRequest, Role
+from federation.consenting import ConsentForm, GrantRequest, Objection, Role
 from federation.errors import Refused
-from registrar.consents import Consent
 
 USES_A_MONTH: Final = 1_000
 """Uses of a token in one month where nothing else is agreed."""
@@ -29,8 +29,8 @@ DATA_LIFE_DAYS: Final = 0
 Random = Callable[[int], bytes]
 Pseudonym = Callable[[str, int, bytes], bytes]
 """Takes department, epoch and VOPRF input; gives the 32-byte pseudonym."""
-DrawIndex = Callable[[str], int]
-"""Gives an unused index of a department's status list."""
+DrawEntry = Callable[[str, int], tuple[int, int]]
+"""Takes a department and a token's end; gives series and index of an unused status entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +46,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What issuing needs from outside: catalogue, key, pseudonyms, indices, randomness."""
+    """What issuing needs from outside: catalogue, key, pseudonyms, status entries, randomness."""
 
     catalogue: Catalogue
     key: SigningKey = field(repr=False)
     pseudonym: Pseudonym
-    draw_index: DrawIndex
+    draw_entry: DrawEntry
     random: Random
 
 
@@ -62,35 +62,78 @@ class Issued:
     person: int
     department: str
     jti: bytes
+    chain: bytes
+    series: int
     status_index: int
     evidence_salt: bytes = field(repr=False)
+    holder: bytes
+    expires: int
     token: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Household:
-    """One household as one department sees it: pseudonyms by index, salt and commitment."""
+    """One household as one department sees it: who is who there, salt and commitment."""
 
     department: str
     epoch: int
-    subs: tuple[bytes, ...]
+    sub: Callable[[int], bytes]
     salt: bytes
     commitment: bytes
 
 
-def issue(consent: Consent, terms: Terms, ports: Ports) -> Iterator[Issued]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """One token to be made; ``chain`` of the token that it renews, ``recheck`` for a single use."""
+
+    person: int
+    requests: tuple[GrantRequest, ...]
+    evidence: bytes = field(repr=False)
+    chain: bytes | None = None
+    recheck: bool = False
+
+
+def issue(
+    form: ConsentForm, terms: Terms, ports: Ports, chains: Mapping[tuple[str, int], bytes]
+) -> Iterator[Issued]:
     """Issue all tokens of a consent, one per person and department that is to answer.
 
+    ``chains`` are those that began before, by department and person: uses count on along them.
+
     Raises:
-        Refused: CONSENT_EXPIRED, or STATUS_LIST_FULL from the drawing of an index.
+        Refused: CONSENT_EXPIRED.
     """
-    wanted: dict[str, dict[int, list[GrantRequest]]] = {}
-    for grant in consent.form.grants:
-        wanted.setdefault(grant.department, {}).setdefault(grant.person, []).append(grant)
-    for department, by_person in wanted.items():
-        household = _household(consent, department, terms, ports)
-        for person, grants in by_person.items():
-            yield _token(consent, household, person, grants, terms, ports)
+    for department, by_person in _sorted(form.grants).items():
+        household = _household(form, department, by_person, terms, ports)
+        for person, requests in by_person.items():
+            order = _Order(
+                person=person,
+                requests=tuple(requests),
+                evidence=form.persons[person].evidence,
+                chain=chains.get((department, person)),
+            )
+            yield _token(form, household, order, terms, ports)
+
+
+def recheck(
+    form: ConsentForm, objection: Objection, terms: Terms, ports: Ports
+) -> Iterator[Issued]:
+    """Issue the one-use tokens of an objection, one for each grant of a form: each a department's.
+
+    Each commits to its one person as a household and begins a chain of its own: it stands alone.
+
+    Raises:
+        Refused: CONSENT_EXPIRED.
+    """
+    for request in form.grants:
+        alone = _household(form, request.department, [objection.person], terms, ports)
+        order = _Order(
+            person=objection.person,
+            requests=(replace(request, max_uses=1),),
+            evidence=objection.evidence,
+            recheck=True,
+        )
+        yield _token(form, alone, order, terms, ports)
 
 
 def expiry(not_after: int, now: int) -> int:
@@ -102,84 +145,91 @@ def expiry(not_after: int, now: int) -> int:
     Raises:
         Refused: CONSENT_EXPIRED when no whole month's end is left.
     """
-    end = month_end(not_after)
-    if end > not_after:
-        last = datetime.fromtimestamp(not_after, UTC)
-        end = int(datetime(last.year, last.month, 1, tzinfo=UTC).timestamp()) - 1
+    whole = month_end(not_after) == not_after
+    end = not_after if whole else month_start(not_after) - 1
     if end <= now:
         raise Refused("CONSENT_EXPIRED")
-    return min(end, _epoch_end(now) + limits.EPOCH_GRACE)
+    return min(end, epoch_end(epoch_of(now)) + limits.EPOCH_GRACE - 1)
 
 
-def _epoch_end(now: int) -> int:
-    following = datetime(epoch_of(now) + 1, 1, 1, tzinfo=BUSINESS_ZONE)
-    return int(following.timestamp()) - 1
+def _sorted(grants: Iterable[GrantRequest]) -> dict[str, dict[int, list[GrantRequest]]]:
+    """Sort grants by department and person."""
+    wanted: dict[str, dict[int, list[GrantRequest]]] = {}
+    for grant in grants:
+        wanted.setdefault(grant.department, {}).setdefault(grant.person, []).append(grant)
+    return wanted
 
 
-def _household(consent: Consent, department: str, terms: Terms, ports: Ports) -> _Household:
+def _household(
+    form: ConsentForm, department: str, shown: Iterable[int], terms: Terms, ports: Ports
+) -> _Household:
+    """Commit to those of the household of whom a department sees a token; supporters are none."""
     epoch = epoch_of(terms.now)
-    persons = consent.form.persons
-    subs = tuple(
-        ports.pseudonym(department, epoch, labels.id_input(person.id)) for person in persons
-    )
+
+    @cache
+    def sub(person: int) -> bytes:
+        return ports.pseudonym(department, epoch, labels.id_input(form.persons[person].id))
+
     salt = ports.random(16)
-    members = [sub for sub, p in zip(subs, persons, strict=True) if p.role is not Role.SUPPORTER]
+    members = [sub(one) for one in shown if form.persons[one].role is not Role.SUPPORTER]
     return _Household(
         department=department,
         epoch=epoch,
-        subs=subs,
+        sub=sub,
         salt=salt,
         commitment=sd_jwt.household_commitment(salt, members),
     )
 
 
 def _token(
-    consent: Consent,
-    household: _Household,
-    person: int,
-    requests: list[GrantRequest],
-    terms: Terms,
-    ports: Ports,
+    form: ConsentForm, household: _Household, order: _Order, terms: Terms, ports: Ports
 ) -> Issued:
-    index = ports.draw_index(household.department)
+    end = expiry(form.not_after, terms.now)
+    series, index = ports.draw_entry(household.department, end)
     jti, evidence_salt = ports.random(16), ports.random(16)
-    form = consent.form
     claims = Claims(
         issuer=terms.issuer,
         audience=household.department,
-        sub=household.subs[person],
+        sub=household.sub(order.person),
         issued=day_start(terms.now),
         not_before=day_start(terms.now),
-        expires=expiry(form.not_after, terms.now),
+        expires=end,
         jti=jti,
         holder=terms.holder,
         status_index=index,
-        status_uri=status.uri_of(terms.issuer, household.department),
+        status_uri=status.uri_of(terms.issuer, household.department, series),
         purpose=form.purpose,
         basis=form.basis,
         policy_family=terms.policy_family,
         policy_version=terms.policy_version,
         uses_a_month=USES_A_MONTH,
         data_life_days=DATA_LIFE_DAYS,
-        role=form.persons[person].role.name,
+        role=form.persons[order.person].role.name,
         household_salt=household.salt,
         household_commitment=household.commitment,
         members=form.members,
-        evidence=hashlib.sha256(evidence_salt + form.persons[person].evidence).digest(),
-        chain=jti,
+        evidence=hashlib.sha256(evidence_salt + order.evidence).digest(),
+        chain=order.chain or jti,
     )
-    grants = {ports.random(16): _grant(request, consent, household, ports) for request in requests}
+    grants = {
+        ports.random(16): replace(_grant(request, form, household, ports), recheck=order.recheck)
+        for request in order.requests
+    }
     return Issued(
-        person=person,
+        person=order.person,
         department=household.department,
         jti=jti,
+        chain=claims.chain,
+        series=series,
         status_index=index,
         evidence_salt=evidence_salt,
+        holder=terms.holder,
+        expires=end,
         token=sd_jwt.issue(claims, grants, ports.key),
     )
 
 
-def _grant(request: GrantRequest, consent: Consent, household: _Household, ports: Ports) -> Grant:
+def _grant(request: GrantRequest, form: ConsentForm, household: _Household, ports: Ports) -> Grant:
     predicate = ports.catalogue.predicate(request.predicate)
     counted = predicate.parameter in {ParameterKind.RUNG, ParameterKind.SIZE}
     return Grant(
@@ -187,22 +237,22 @@ def _grant(request: GrantRequest, consent: Consent, household: _Household, ports
         parameter=request.parameter,
         form=predicate.form.value,
         max_uses=request.max_uses,
-        members=consent.form.members if counted else 0,
-        args=_arguments(predicate, request.person, consent, household, ports),
+        members=form.members if counted else 0,
+        args=_arguments(predicate, request.person, form, household, ports),
     )
 
 
 def _arguments(
-    predicate: Predicate, subject: int, consent: Consent, household: _Household, ports: Ports
+    predicate: Predicate, subject: int, form: ConsentForm, household: _Household, ports: Ports
 ) -> tuple[bytes, ...]:
     """Give what a question compares with, as pseudonyms at this department."""
-    persons = consent.form.persons
+    persons = form.persons
     match predicate.parameter:
         case ParameterKind.MEMBERS:
             others = (
-                sub
-                for i, sub in enumerate(household.subs)
-                if i != subject and persons[i].role is not Role.SUPPORTER
+                household.sub(i)
+                for i, person in enumerate(persons)
+                if i != subject and person.role is not Role.SUPPORTER
             )
             return tuple(sorted(others))
         case ParameterKind.NAME:

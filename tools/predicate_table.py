@@ -34,12 +34,28 @@ A question that is not in the first or second table cannot be asked.
   whom something happened: "never" and "no longer" both answer NO, and quantities count zero.
 * **Parameter**: `window`, `rung`, `band`, `area` and `value` are ids of the signed policy; `members`,
   `name` and `size` are in the consent token; no requester chooses a value.
+* **Quantity**: the figure that a threshold, a band, a count or a declared size is about. A department
+  counts distinct thresholds and household sizes by it, and one policy asks it of single departments
+  or as part of a sum, never both.
+"""
+_MANDATED: Final = """\
+* **Batch mandate**: {} may also be asked of everybody on a list that the root has signed for, without consents.
 """
 _JOINT: Final = """\
 Listed so that reports can say what has not been asked; each component of a sum has exactly one
 register by policy.
 """
-_COLUMNS: Final = ("Id", "Name", "中文", "English", "Departments", "Form", "Register", "Parameter")
+_COLUMNS: Final = (
+    "Id",
+    "Name",
+    "中文",
+    "English",
+    "Departments",
+    "Form",
+    "Register",
+    "Parameter",
+    "Quantity",
+)
 
 
 def render(catalogue: Catalogue, department_kinds: tuple[DepartmentKind, ...]) -> str:
@@ -50,8 +66,9 @@ def render(catalogue: Catalogue, department_kinds: tuple[DepartmentKind, ...]) -
         (f"`{one.id}`", one.zh, one.en, "、".join(one.aliases), str(_asked(catalogue, one)))
         for one in department_kinds
     ]
+    mandated = ", ".join(one.id for one in catalogue if one.mandate)
     parts = (
-        _HEAD,
+        _HEAD + _MANDATED.format(mandated),
         "## Asked of single departments 单部门项目\n",
         _table(_COLUMNS, single),
         "## Of several departments and a whole household 跨部门项目\n",
@@ -77,7 +94,12 @@ def _row(one: Predicate) -> tuple[str, ...]:
         _form(one),
         one.register.value,
         one.parameter.value,
+        _quantity(one),
     )
+
+
+def _quantity(one: Predicate) -> str:
+    return f"{one.quantity} = {' + '.join(one.components)}" if one.components else one.quantity
 
 
 def _form(one: Predicate) -> str:

@@ -9,9 +9,10 @@ Knows retries and expiry. Does not know what questions or answers mean.
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
 from random import random as chance
@@ -19,12 +20,14 @@ from threading import Event as Flag
 from threading import Lock
 from typing import Final
 
-from coordinator.asking.journal import Batch, BatchState, Journal, Open
-from coordinator.asking.requests import Asker, compose, parts, read_reply
+from coordinator.asking.flow import Flow
+from coordinator.asking.journal import Batch, Journal
+from coordinator.asking.requests import Asker, Wanted, compose, parts, read_reply
 from coordinator.asking.transport import Transport
+from coordinator.asking.waiting import BatchState, Open
 from crypto.keys import VerifyKey
 from federation.clock import Clock
-from federation.errors import HeduiError, PeerFault, Unavailable
+from federation.errors import HeduiError, PeerFault, Refused, Unavailable
 
 _ROUNDS: Final = 3  # first asking, once more with presentations, once more after expiry
 UNSETTLED: Final = "UNSETTLED"
@@ -224,10 +227,57 @@ class Lane:
                     unit = self._queue.popleft()
                 except IndexError:
                     return
-                self._settle(unit)
+                if unit.batch_id is None and self._queue and not self._absent:
+                    self._flow(unit)
+                else:
+                    self._settle(unit)
         except BaseException:
             self._control.stop.set()
             raise
+
+    def _flow(self, unit: Unit) -> None:
+        """Put unit after unit over one stream; what it leaves open is settled one by one."""
+        began = self._ports.monotonic()
+        unmade = set(unit.asks)
+        making = self._making(unit, unmade)
+        flow = Flow(lambda: next(making, None))
+        left: list[int] = []
+        try:
+            for raw in self._ports.transport.stream(self._department, flow.requests()):
+                left += self._take(flow.answered(), raw, began)
+                began = self._ports.monotonic()
+        except (PeerFault, Refused, Unavailable):
+            pass  # what was on its way goes out again below, and hears there what is wrong
+        finally:
+            on_their_way = flow.end()
+        for batch in on_their_way:
+            left += self._put(replace(batch, sent=True))
+        left += sorted(unmade)
+        if left:
+            self._settle(Unit(cases=unit.cases, asks=tuple(left)))
+
+    def _making(self, unit: Unit, unmade: set[int]) -> Iterator[tuple[Batch, bytes]]:
+        """Write down and give request after request, until no fresh unit is left.
+
+        ``unmade`` are the questions of the unit at hand for which there is no request yet.
+        """
+        following: Unit | None = unit
+        while following is not None and not self._control.stop.is_set():
+            unmade.update(following.asks)
+            for part in parts(self._ports.journal.wanted(following.asks)):
+                batch = self._made(part)
+                unmade.difference_update(batch.asks)
+                self._ports.journal.sending(batch.id)
+                yield batch, batch.request
+            unmade.clear()  # those that are left may not be asked any more
+            with suppress(IndexError):
+                following = None
+                following = self._queue.popleft()
+
+    def _made(self, part: Sequence[Wanted]) -> Batch:
+        now = self._ports.clock.now()
+        request = compose(self._asker, self._department, part, now, self._ports.random)
+        return self._ports.journal.keep(self._department, part, request)
 
     def _settle(self, unit: Unit) -> None:
         left: Sequence[int] = unit.asks
@@ -238,10 +288,7 @@ class Lane:
                 return
             again: list[int] = []
             for part in parts(self._ports.journal.wanted(left)):
-                now = self._ports.clock.now()
-                request = compose(self._asker, self._department, part, now, self._ports.random)
-                batch = self._ports.journal.keep(self._department, part, request)
-                again += self._put(batch)
+                again += self._put(self._made(part))
             left = again
         if left:
             self._tell(State.SILENT, unit.cases, len(left), code=UNSETTLED)

@@ -12,40 +12,30 @@ Does not know signatures or sockets, and waits for nobody.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Update, bindparam, insert, select, update
 
-from coordinator.asking.requests import CaseTerms, Pair, Reply, Request, Subject, Wanted
+from coordinator.asking import waiting
+from coordinator.asking.requests import Reply, Request, Wanted
+from coordinator.asking.waiting import TRANSIENT, BatchState, Open
 from coordinator.casework.filed import ConsentStage
-from coordinator.database import Database, chunks
-from coordinator.schema import answer, ask, case_file, consent, question, question_batch, token
-from federation.exchange import Answer, Outcome, Purpose, Refusal
-
-
-class BatchState(StrEnum):
-    """Where a signed request stands."""
-
-    NEW = "NEW"
-    SENT = "SENT"
-    ANSWERED = "ANSWERED"
-    REPLACED = "REPLACED"
-    FAILED = "FAILED"
-
-
-OPEN: Final = (BatchState.NEW.value, BatchState.SENT.value)
-TRANSIENT: Final = tuple(
-    refusal.value
-    for refusal in (
-        Refusal.REQUEST_NOT_FRESH,
-        Refusal.STATUS_LIST_STALE,
-        Refusal.POLICY_VERSION,
-        Refusal.NODE_PAUSED,
-        Refusal.SOURCE_UNAVAILABLE,
-    )
+from coordinator.database import Database
+from coordinator.schema import (
+    answer,
+    ask,
+    consent,
+    question,
+    question_batch,
+    recheck,
+    token,
 )
-"""Refusals that are about the moment and not about the question: it is put again by the next run."""
+from federation.exchange import Answer, Outcome, Refusal
+
+DOUBTED: Final = frozenset({Refusal.CONSENT_REVOKED, Refusal.CONSENT_SUSPENDED})
+"""Refusals after which a case is asked about no more until the registrar was asked about it."""
+_FORGOTTEN: Final = frozenset({Refusal.HOUSEHOLD_MISMATCH})
+"""Refusals of a department that does not know all tokens of a household (any more)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,83 +56,9 @@ class Batch:
     ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A question without an answer: its case, department and, where it is on its way, batch."""
-
-    ask_id: int
-    case_id: str
-    department: str
-    batch_id: int | None
-
-
-_ANSWERED_IN = question.alias("answered_in")
-_OPEN = (
-    select(ask.c.ask_id, ask.c.case_id, ask.c.department, question_batch.c.batch_id)
-    .select_from(ask)
-    .join(consent, consent.c.case_id == ask.c.case_id)
-    .outerjoin(question, question.c.ask_id == ask.c.ask_id)
-    .outerjoin(
-        question_batch,
-        (question_batch.c.batch_id == question.c.batch_id) & question_batch.c.state.in_(OPEN),
-    )
-    .where(
-        ask.c.case_id.in_(bindparam("ids", expanding=True)),
-        consent.c.state == ConsentStage.READY.value,
-    )
-    .order_by(ask.c.ask_id)
-)
-_REFUSED_FOR_NOW = (
-    select(answer.c.batch_id)
-    .select_from(answer)
-    .join(
-        _ANSWERED_IN,
-        (_ANSWERED_IN.c.batch_id == answer.c.batch_id)
-        & (_ANSWERED_IN.c.position == answer.c.position),
-    )
-    .where(
-        _ANSWERED_IN.c.ask_id == ask.c.ask_id,
-        answer.c.batch_id == ask.c.answered_by,
-        answer.c.refusal.in_(TRANSIENT),
-    )
-    .correlate(ask)
-    .exists()
-)
-_ON_ITS_WAY = question_batch.c.batch_id.is_not(None)  # asked again, and not yet answered again
-_UNANSWERED = _OPEN.where(ask.c.answered_by.is_(None) | _REFUSED_FOR_NOW | _ON_ITS_WAY)
-_WANTED = (
-    select(
-        ask.c.ask_id,
-        ask.c.case_id,
-        ask.c.place,
-        ask.c.predicate,
-        ask.c.parameter,
-        case_file.c.commission,
-        case_file.c.operator,
-        case_file.c.purpose,
-        case_file.c.salt,
-        token.c.jti,
-        token.c.token,
-        token.c.presented,
-    )
-    .select_from(ask)
-    .join(case_file, case_file.c.case_id == ask.c.case_id)
-    .join(
-        token,
-        (token.c.case_id == ask.c.case_id)
-        & (token.c.place == ask.c.place)
-        & (token.c.department == ask.c.department),
-    )
-    .join(consent, consent.c.case_id == ask.c.case_id)
-    .where(
-        ask.c.ask_id.in_(bindparam("ids", expanding=True)),
-        consent.c.state == ConsentStage.READY.value,
-    )
-    .order_by(ask.c.ask_id)
-)
 _BATCH = select(question_batch).where(question_batch.c.batch_id == bindparam("of"))
 _ASKS_OF = (
-    select(question.c.position, ask, consent.c.state)
+    select(question.c.position, question.c.recheck, ask, consent.c.state)
     .select_from(question)
     .join(ask, ask.c.ask_id == question.c.ask_id)
     .join(consent, consent.c.case_id == ask.c.case_id)
@@ -179,6 +95,19 @@ _SHOWN = (
     )
     .values(presented=bindparam("pairs"))
 )
+_FORGET = (
+    update(token)
+    .where(token.c.case_id == bindparam("in_case"), token.c.department == bindparam("of"))
+    .values(presented="")
+)
+_DOUBT = (
+    update(consent)
+    .where(consent.c.case_id == bindparam("of"), consent.c.state == ConsentStage.READY.value)
+    .values(state=ConsentStage.RECORDED.value)
+)
+_RECHECKED = (
+    update(recheck).where(recheck.c.jti == bindparam("of")).values(batch_id=bindparam("by"))
+)
 
 
 class Journal:
@@ -189,28 +118,13 @@ class Journal:
 
     def open_questions(self, case_ids: Sequence[str], *, again: bool = False) -> list[Open]:
         """List the questions of ready cases that wait for an answer; ``again``: all of them."""
-        statement = _OPEN if again else _UNANSWERED
-        found: dict[int, Open] = {}
         with self._database.reading() as connection:
-            for ids in chunks(case_ids):
-                for row in connection.execute(statement, {"ids": ids}):
-                    if row.ask_id not in found or row.batch_id is not None:
-                        found[row.ask_id] = Open(*row)
-        return list(found.values())
+            return waiting.open_questions(connection, case_ids, again=again)
 
     def wanted(self, ask_ids: Sequence[int]) -> list[Wanted]:
         """Read what is needed to put questions at one department."""
-        subjects: dict[tuple[str, int], Subject] = {}
-        found = []
         with self._database.reading() as connection:
-            rows = [r for ids in chunks(ask_ids) for r in connection.execute(_WANTED, {"ids": ids})]
-        for row in rows:
-            key = row.case_id, row.place
-            if key not in subjects:
-                subjects[key] = _subject(row)
-            pair = row.predicate, row.parameter
-            found.append(Wanted(ask_id=row.ask_id, subject=subjects[key], pair=pair))
-        return found
+            return waiting.wanted(connection, ask_ids)
 
     def keep(self, department: str, wanted: Sequence[Wanted], request: Request) -> Batch:
         """Keep a signed request before it is sent."""
@@ -234,7 +148,12 @@ class Journal:
             connection.execute(
                 insert(question),
                 [
-                    {"batch_id": batch_id, "position": position, "ask_id": one.ask_id}
+                    {
+                        "batch_id": batch_id,
+                        "position": position,
+                        "ask_id": one.ask_id,
+                        "recheck": one.subject.held.jti if one.subject.recheck else None,
+                    }
                     for position, one in enumerate(wanted)
                 ],
             )
@@ -282,54 +201,54 @@ class Journal:
             connection.execute(_END, row)
 
     def answered(self, batch_id: int, raw: bytes, reply: Reply, millis: int) -> list[int]:
-        """Keep an answer with its exact bytes; give the questions to be put with a presentation."""
+        """Keep an answer with its exact bytes; give the questions to be put with a presentation.
+
+        A refused recheck leaves the answer before it as the newest.
+        """
         with self._database.writing() as connection:
             asks = connection.execute(_ASKS_OF, {"of": batch_id}).all()
             rows = [_answer_row(batch_id, i, one) for i, one in enumerate(reply.answers)]
             connection.execute(insert(answer), rows)
-            again = [
-                row.ask_id
-                for row, one in zip(asks, reply.answers, strict=True)
-                if one.outcome is Outcome.PRESENT_AGAIN
-            ]
-            done = [row.ask_id for row in asks if row.ask_id not in set(again)]
-            if done:
-                connection.execute(_ANSWERED, [{"of": one, "by": batch_id} for one in done])
-            shown = _shown(asks, reply)
-            if shown:
-                connection.execute(_SHOWN, shown)
-            connection.execute(
-                _END,
-                {
-                    "of": batch_id,
-                    "to": BatchState.ANSWERED.value,
-                    "code": "",
-                    "reply": raw,
-                    "took": millis,
-                },
+            both = list(zip(asks, reply.answers, strict=True))
+            again = {row.ask_id for row, one in both if one.outcome is Outcome.PRESENT_AGAIN}
+            refused = {row.ask_id for row, one in both if one.outcome is Outcome.REFUSED}
+            kept = again | {row.ask_id for row in asks if row.recheck and row.ask_id in refused}
+            _each(
+                connection,
+                _ANSWERED,
+                [{"of": row.ask_id, "by": batch_id} for row in asks if row.ask_id not in kept],
             )
-        return again
+            _each(connection, _SHOWN, _shown(asks, reply))
+            _each(connection, _RECHECKED, _rechecked(batch_id, both))
+            _each(connection, _FORGET, _households_of(both, _FORGOTTEN))
+            doubted = {row.case_id for row, one in both if one.refusal in DOUBTED}
+            _each(connection, _DOUBT, [{"of": case_id} for case_id in doubted])
+            row = {"of": batch_id, "to": BatchState.ANSWERED.value, "code": ""}
+            connection.execute(_END, row | {"reply": raw, "took": millis})
+        return [row.ask_id for row in asks if row.ask_id in again]
 
 
-def _subject(row: Any) -> Subject:
-    return Subject(
-        case=CaseTerms(
-            case_id=row.case_id,
-            commission=row.commission,
-            operator=row.operator,
-            purpose=Purpose(row.purpose),
-            salt=bytes(row.salt),
-        ),
-        place=row.place,
-        jti=bytes(row.jti),
-        token=bytes(row.token),
-        presented=_pairs(row.presented),
-    )
+def _each(connection: Connection, statement: Update, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
 
 
-def _pairs(text: str) -> frozenset[Pair]:
-    pairs = (word.partition("/") for word in text.split())
-    return frozenset((predicate, parameter) for predicate, _, parameter in pairs)
+def _rechecked(batch_id: int, both: Sequence[tuple[Row[Any], Answer]]) -> list[dict[str, Any]]:
+    """Tell which rechecks are over: answered, or refused for good."""
+    return [
+        {"of": row.recheck, "by": batch_id}
+        for row, one in both
+        if row.recheck
+        and one.outcome is not Outcome.PRESENT_AGAIN
+        and one.refusal.value not in TRANSIENT
+    ]
+
+
+def _households_of(
+    both: Sequence[tuple[Row[Any], Answer]], refusals: frozenset[Refusal]
+) -> list[dict[str, Any]]:
+    found = {(row.case_id, row.department) for row, one in both if one.refusal in refusals}
+    return [{"in_case": case_id, "of": department} for case_id, department in found]
 
 
 def _shown(asks: Sequence[Row[Any]], reply: Reply) -> list[dict[str, Any]]:
@@ -338,6 +257,8 @@ def _shown(asks: Sequence[Row[Any]], reply: Reply) -> list[dict[str, Any]]:
     forgotten: set[tuple[str, int, str]] = set()
     for row, one, shown in zip(asks, reply.answers, reply.shown, strict=True):
         key = row.case_id, row.place, row.department
+        if row.recheck:
+            continue
         if one.outcome is Outcome.PRESENT_AGAIN:
             forgotten.add(key)
         elif shown and one.outcome is not Outcome.REFUSED:

@@ -82,7 +82,9 @@ class Record:
             for ids in chunks(case_ids):
                 trouble = {r.ask_id: r.error for r in connection.execute(_TROUBLE, {"ids": ids})}
                 for row in connection.execute(_TOLD, {"ids": ids}):
-                    found[row.case_id].append(_told_of(row, trouble.get(row.ask_id, "")))
+                    found[row.case_id].append(
+                        _told_of(row, row.lost or trouble.get(row.ask_id, ""))
+                    )
         return found
 
     def counts(self, case_ids: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -47,14 +47,27 @@ class CaseTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """One person's token at one department, and the pairs that were shown there before."""
+class Held:
+    """A token for one department, and the pairs of it that were shown there before."""
 
-    case: CaseTerms
-    place: int
     jti: bytes
     token: bytes = field(repr=False)
     presented: frozenset[Pair] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One person's token at one department, with those of its whole household there.
+
+    A department answers about nobody of a household before it has seen all of them (protocol §3).
+    ``household`` is empty for a supporter, and for a token that stands alone: a ``recheck``.
+    """
+
+    case: CaseTerms
+    place: int
+    held: Held
+    household: tuple[Held, ...] = ()
+    recheck: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +129,8 @@ def parts(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
     size = 0
     for _, same_case in groupby(wanted, key=lambda one: one.subject.case.case_id):
         questions = list(same_case)
-        subjects = {one.subject.place: one.subject for one in questions}
-        cost = sum(len(subject.token) for subject in subjects.values())
+        shown = {held.jti: held for one in questions for held in _with_household(one.subject)}
+        cost = sum(len(held.token) for held in shown.values())
         full = len(part) + len(questions) > limits.ITEMS or size + cost > REQUEST_BYTES
         if part and (full or part[0].subject.case.purpose != questions[0].subject.case.purpose):
             yield part
@@ -162,22 +175,20 @@ def compose(
     )
 
 
-def _items(
-    department: str, wanted: Sequence[Wanted], names: Mapping[tuple[str, int], bytes]
-) -> list[bytes]:
-    """Write the questions; ``names`` are presentations by case and person, else the id stands."""
+def _items(department: str, wanted: Sequence[Wanted], names: Mapping[bytes, bytes]) -> list[bytes]:
+    """Write the questions; ``names`` are presentations by token, else the token's id stands."""
     references: dict[str, bytes] = {}
     items = []
     for one in wanted:
         case = one.subject.case
         if case.case_id not in references:
             references[case.case_id] = case_reference(case, department)
-        shown = names.get((case.case_id, one.subject.place))
+        shown = names.get(one.subject.held.jti)
         question = Question(
             predicate=one.pair[0],
             parameter=one.pair[1],
             presentation=shown or b"",
-            jti=b"" if shown else one.subject.jti,
+            jti=b"" if shown else one.subject.held.jti,
             case_ref=references[case.case_id],
         )
         items.append(codec.encode_question(question))
@@ -202,19 +213,35 @@ def read_reply(request: bytes, reply: bytes, keys: Mapping[str, VerifyKey]) -> R
 
 def _presentations(
     wanted: Sequence[Wanted],
-) -> tuple[dict[tuple[str, int], bytes], tuple[bytes, ...]]:
-    """Disclose, for everybody whose questions were not all shown before, what is asked now."""
-    pairs: dict[tuple[str, int], list[Pair]] = {}
-    subjects: dict[tuple[str, int], Subject] = {}
+) -> tuple[dict[bytes, bytes], tuple[bytes, ...]]:
+    """Disclose what is asked now of every token whose questions were not all shown before.
+
+    With a token that is new to the department goes its whole household, by what was shown of it
+    before, or with nothing disclosed.
+    """
+    pairs: dict[bytes, list[Pair]] = {}
+    tokens: dict[bytes, Held] = {}
+    beside: dict[bytes, Held] = {}
     for one in wanted:
-        key = one.subject.case.case_id, one.subject.place
-        pairs.setdefault(key, []).append(one.pair)
-        subjects[key] = one.subject
-    names: dict[tuple[str, int], bytes] = {}
+        held = one.subject.held
+        pairs.setdefault(held.jti, []).append(one.pair)
+        tokens[held.jti] = held
+        beside |= {each.jti: each for each in _with_household(one.subject)}
+    names: dict[bytes, bytes] = {}
     shown: list[bytes] = []
-    for key, subject in subjects.items():
-        if not subject.presented.issuperset(pairs[key]):
-            presentation = sd_jwt.disclose(subject.token, pairs[key])
-            names[key] = hashlib.sha256(presentation).digest()
+    for jti, held in tokens.items():
+        if not held.presented.issuperset(pairs[jti]):
+            presentation = sd_jwt.disclose(held.token, pairs[jti])
+            names[jti] = hashlib.sha256(presentation).digest()
             shown.append(presentation)
+    shown += [
+        sd_jwt.disclose(held.token, sorted(held.presented))
+        for jti, held in beside.items()
+        if jti not in names
+    ]
     return names, tuple(shown)
+
+
+def _with_household(subject: Subject) -> tuple[Held, ...]:
+    """Give the tokens that go with a subject's, and its own, if that is new to the department."""
+    return () if subject.held.presented else (subject.held, *subject.household)

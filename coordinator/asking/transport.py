@@ -3,9 +3,10 @@
 Knows who is where by the manifest. Does not know what a request says, and never tries twice.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from federation.exchange import ASK
+from federation.exchange import ASK, ASK_MANDATE, ASK_STREAM
 from federation.manifest import Manifest, PartyRole
 from federation.wire.channel import Peers
 
@@ -18,6 +19,14 @@ class Transport(Protocol):
 
         Raises:
             Refused, PeerFault, Unavailable: what the department said, or that it said nothing.
+        """
+        ...
+
+    def stream(self, department: str, requests: Iterable[bytes]) -> Iterator[bytes]:
+        """Ask request after request; the answers come in their order.
+
+        Raises:
+            Refused, PeerFault, Unavailable: as ``call``, at the first that is not answered.
         """
         ...
 
@@ -38,3 +47,21 @@ class WireTransport:
         """
         node = self._manifest.party(department, PartyRole.NODE)
         return self._peers.call(node, ASK, request, timeout=self._timeout)
+
+    def stream(self, department: str, requests: Iterable[bytes]) -> Iterator[bytes]:
+        """Ask request after request.
+
+        Raises:
+            Refused, PeerFault, Unavailable: as ``Peers.stream``.
+        """
+        node = self._manifest.party(department, PartyRole.NODE)
+        return self._peers.stream(node, ASK_STREAM, requests, timeout=self._timeout)
+
+    def ask_mandate(self, department: str, request: bytes) -> bytes:
+        """Ask once about a block of a batch mandate's people.
+
+        Raises:
+            Refused, PeerFault, Unavailable: as ``Peers.call``.
+        """
+        node = self._manifest.party(department, PartyRole.NODE)
+        return self._peers.call(node, ASK_MANDATE, request, timeout=self._timeout)

@@ -52,7 +52,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """How a person consented; ``evidence`` is the SHA-256 of the signed scan, empty while missing."""
+    """How a person consented; ``evidence``: the SHA-256 of the signed scan, empty while missing."""
 
     method: Method
     signer: str = field(repr=False, default="")

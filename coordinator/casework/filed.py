@@ -6,17 +6,22 @@ Knows words only: shared by the store, the forms and the reports.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from coordinator.asking.questions import Ask
 from coordinator.casework.cases import Case
 
 
 class ConsentStage(StrEnum):
-    """How far a case's consent has come; only READY may be asked."""
+    """How far a case's consent has come; only READY may be asked.
+
+    RECORDED: the registrar has it, and its tokens are to be fetched, for the first time or anew.
+    """
 
     DRAFT = "DRAFT"
     FILED = "FILED"
     BLOCKED = "BLOCKED_CONSENT"
     RECORDED = "RECORDED"
     READY = "READY"
+    SUSPENDED = "SUSPENDED"
     REVOKED = "REVOKED"
 
 
@@ -33,7 +38,10 @@ class FiledCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiledConsent:
-    """A case's consent: what was sent to the registrar and what it said."""
+    """A case's consent: what was sent to the registrar and what it said.
+
+    ``renews`` is the number of the consent by whose signatures it goes while aid is in force.
+    """
 
     case_id: str
     reference: bytes
@@ -41,6 +49,7 @@ class FiledConsent:
     consent_no: str = ""
     stage: ConsentStage = ConsentStage.FILED
     missing: tuple[int, ...] = ()
+    renews: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +59,16 @@ class Token:
     case_id: str
     place: int
     department: str
+    jti: bytes
+    token: bytes = field(repr=False)
+    expires: int
+    holder: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recheck:
+    """A token by which one question is put once more, on a signed objection."""
+
+    ask: Ask
     jti: bytes
     token: bytes = field(repr=False)

@@ -79,7 +79,7 @@ def result(row: Row, around: Surroundings, lang: str) -> str:
     predicate = around.catalogue.predicate(row.predicate)
     match row.answer.outcome:
         case Outcome.YES | Outcome.NO:
-            return _yes_no(predicate, row.answer.outcome is Outcome.YES, lang)
+            return _yes_no(predicate, row.answer.outcome, lang)
         case Outcome.BAND:
             return _band(row, predicate, row.answer, around, lang)
         case Outcome.COUNT:
@@ -175,7 +175,7 @@ def _lines(
     for row in shown.rows:
         if row.status is not Status.NOT_COVERED:
             lines.setdefault(_line(row, around, lang), []).append(row.person)
-    order = {name: i for i, name in enumerate(dict.fromkeys(l.department for l in lines))}
+    order = {name: i for i, name in enumerate(dict.fromkeys(line.department for line in lines))}
     return iter(sorted(lines.items(), key=lambda pair: order[pair[0].department]))
 
 
@@ -213,14 +213,18 @@ def _counts(shown: Report, lang: str) -> str:
     names = say("report", "separator", lang).join(catalogue.kind(k).label(lang) for k in kinds)
     key = "not_covered_kinds" if kinds else "not_covered"
     words.append(say("report", key, lang, count=len(kinds), kinds=names))
-    for status in (Status.REFUSED, Status.UNAVAILABLE):
-        word = say("status", status.value, lang)
-        words.append(say("report", "bare", lang, status=word, count=shown.count(status)))
+    words += [_bare(shown, status, lang) for status in (Status.REFUSED, Status.UNAVAILABLE)]
     return " · ".join(words)
 
 
 def _seconds(millis: int) -> str:
-    return f"{millis / 1000:.1f}" if millis >= 1000 else f"{millis / 1000:.2f}"
+    seconds = millis / 1000
+    return f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}"
+
+
+def _bare(shown: Report, status: Status, lang: str) -> str:
+    word = say("status", status.value, lang)
+    return say("report", "bare", lang, status=word, count=shown.count(status))
 
 
 def _counted(shown: Report, status: Status, lang: str) -> str:
@@ -228,8 +232,9 @@ def _counted(shown: Report, status: Status, lang: str) -> str:
     return say("report", "count", lang, status=word, count=shown.count(status))
 
 
-def _yes_no(predicate: Predicate, yes: bool, lang: str) -> str:
+def _yes_no(predicate: Predicate, outcome: Outcome, lang: str) -> str:
     """Say "is there any" of a register of events, "is it so" of everything else."""
+    yes = outcome is Outcome.YES
     if predicate.register is Register.EVENT and predicate.form in {Form.BOOLEAN, Form.WINDOW}:
         return say("answer", "has" if yes else "none", lang)
     if predicate.form is Form.ENUM:

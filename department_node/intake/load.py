@@ -48,7 +48,7 @@ def import_table(
     database: Path,
     spec: ImportSpec,
     *,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int], None] = lambda _rows: None,
     clock: Clock = _SYSTEM_CLOCK,
 ) -> ImportResult:
     """Replace or extend one table by the good rows of a file; ``progress`` hears of rows read.

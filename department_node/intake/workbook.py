@@ -125,7 +125,7 @@ def _header(worksheet: ReadOnlyWorksheet, columns: int) -> tuple[int, list[str]]
 
 def _cells(worksheet: ReadOnlyWorksheet, first: int, width: int) -> Iterator[tuple[int, list[str]]]:
     # The read-only sheet borrows this method in a way that its type stub cannot express.
-    found = cast(Worksheet, worksheet).iter_rows(
+    found = cast("Worksheet", worksheet).iter_rows(
         min_row=first, max_row=_SHEET_ROWS, max_col=width, values_only=True
     )
     for row, values in enumerate(found, first):

@@ -4,6 +4,7 @@ isort:skip_file
 The department node: questions in, minimized answers out. No field can carry free text or a raw value."""
 
 from collections import abc as _abc
+from federation.v1 import envelope_pb2 as _envelope_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -224,6 +225,74 @@ class Answer(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Answer: _TypeAlias = Answer  # noqa: Y015
+
+@_typing.final
+class MandateQuestion(_message.Message):
+    """One question about everybody in one block of a mandate's list (protocol note §3)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIST_FIELD_NUMBER: _builtins.int
+    BLOCK_FIELD_NUMBER: _builtins.int
+    PREDICATE_FIELD_NUMBER: _builtins.int
+    PARAMETER_FIELD_NUMBER: _builtins.int
+    list: _builtins.bytes
+    """SHA-256 of the registrar's signed list."""
+    block: _builtins.int
+    predicate: _builtins.str
+    parameter: _builtins.str
+    def __init__(
+        self,
+        *,
+        list: _builtins.bytes = ...,
+        block: _builtins.int = ...,
+        predicate: _builtins.str = ...,
+        parameter: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "list", b"list", "parameter", b"parameter", "predicate", b"predicate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MandateQuestion: _TypeAlias = MandateQuestion  # noqa: Y015
+
+@_typing.final
+class MandateAnswer(_message.Message):
+    """A signed answer about a block; the leaf of person i is SHA-256(0x00 || salt i || pseudonym i || Answer i).
+    What concerns the block as a whole (REFUSED, PRESENT_AGAIN,
+    STALE) is one leaf, with 32 zeros for the pseudonym.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENVELOPE_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    SALTS_FIELD_NUMBER: _builtins.int
+    answer: _builtins.bytes
+    """The first person's Answer; the others differ from it in nothing but the outcome."""
+    outcomes: _builtins.bytes
+    """One Outcome a person, a byte each, in the block's order."""
+    salts: _builtins.bytes
+    """16 bytes each."""
+    @_builtins.property
+    def envelope(self) -> _envelope_pb2.Envelope: ...
+    def __init__(
+        self,
+        *,
+        envelope: _envelope_pb2.Envelope | None = ...,
+        answer: _builtins.bytes = ...,
+        outcomes: _builtins.bytes = ...,
+        salts: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["envelope", b"envelope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "envelope", b"envelope", "outcomes", b"outcomes", "salts", b"salts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MandateAnswer: _TypeAlias = MandateAnswer  # noqa: Y015
 
 @_typing.final
 class DescribeRequest(_message.Message):

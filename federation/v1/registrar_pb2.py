@@ -25,41 +25,51 @@ _sym_db = _symbol_database.Default()
 from federation.v1 import envelope_pb2 as federation_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66\x65\x64\x65ration/v1/registrar.proto\x12\rfederation.v1\x1a\x1c\x66\x65\x64\x65ration/v1/envelope.proto\"\xa1\x01\n\rConsentPerson\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12!\n\x04role\x18\x03 \x01(\x0e\x32\x13.federation.v1.Role\x12.\n\x06method\x18\x04 \x01(\x0e\x32\x1e.federation.v1.SignatureMethod\x12\x11\n\tsigner_id\x18\x05 \x01(\t\x12\x10\n\x08\x65vidence\x18\x06 \x01(\x0c\"j\n\x0cGrantRequest\x12\x0e\n\x06person\x18\x01 \x01(\r\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x11\n\tpredicate\x18\x03 \x01(\t\x12\x11\n\tparameter\x18\x04 \x01(\t\x12\x10\n\x08max_uses\x18\x05 \x01(\r\"\xd8\x01\n\x0b\x43onsentForm\x12\x11\n\treference\x18\x01 \x01(\x0c\x12\'\n\x07purpose\x18\x02 \x01(\x0e\x32\x16.federation.v1.Purpose\x12\r\n\x05\x62\x61sis\x18\x03 \x01(\t\x12-\n\x07persons\x18\x04 \x03(\x0b\x32\x1c.federation.v1.ConsentPerson\x12+\n\x06grants\x18\x05 \x03(\x0b\x32\x1b.federation.v1.GrantRequest\x12\x0f\n\x07members\x18\x06 \x01(\r\x12\x11\n\tnot_after\x18\x07 \x01(\x03\"t\n\x0e\x43onsentReceipt\x12\x11\n\treference\x18\x01 \x01(\x0c\x12\x12\n\nconsent_no\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.federation.v1.ConsentState\x12\x0f\n\x07missing\x18\x04 \x03(\r\"\"\n\x0c\x43onsentOrder\x12\x12\n\nconsent_no\x18\x01 \x01(\t\"@\n\x0bIssuedToken\x12\x0e\n\x06person\x18\x01 \x01(\r\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\x0c\"N\n\x0cIssuedTokens\x12\x12\n\nconsent_no\x18\x01 \x01(\t\x12*\n\x06tokens\x18\x02 \x03(\x0b\x32\x1a.federation.v1.IssuedToken\"n\n\nBlindBatch\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12\x10\n\x08\x62\x61tch_no\x18\x03 \x01(\r\x12\x0c\n\x04roll\x18\x04 \x01(\r\x12\x12\n\ncommitment\x18\x05 \x01(\x0c\x12\x10\n\x08\x65lements\x18\x06 \x01(\x0c\"2\n\x0f\x42lindEvaluation\x12\x10\n\x08\x65lements\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\"\'\n\x11StatusListRequest\x12\x12\n\ndepartment\x18\x01 \x01(\t\"\x19\n\nStatusList\x12\x0b\n\x03jwt\x18\x01 \x01(\x0c*F\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tAPPLICANT\x10\x01\x12\n\n\x06MEMBER\x10\x02\x12\r\n\tSUPPORTER\x10\x03*V\n\x0fSignatureMethod\x12 \n\x1cSIGNATURE_METHOD_UNSPECIFIED\x10\x00\x12\x08\n\x04SELF\x10\x01\x12\x0c\n\x08GUARDIAN\x10\x02\x12\t\n\x05\x41GENT\x10\x03*_\n\x0c\x43onsentState\x12\x1d\n\x19\x43ONSENT_STATE_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x43OMPLETE\x10\x01\x12\x15\n\x11SIGNATURE_MISSING\x10\x02\x12\x0b\n\x07REVOKED\x10\x03\x32\x80\x03\n\tRegistrar\x12G\n\rRecordConsent\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12\x45\n\x0bIssueTokens\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12G\n\rRevokeConsent\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12L\n\x12\x45valuatePseudonyms\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12L\n\rGetStatusList\x12 .federation.v1.StatusListRequest\x1a\x19.federation.v1.StatusListb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x66\x65\x64\x65ration/v1/registrar.proto\x12\rfederation.v1\x1a\x1c\x66\x65\x64\x65ration/v1/envelope.proto\"\xa1\x01\n\rConsentPerson\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12!\n\x04role\x18\x03 \x01(\x0e\x32\x13.federation.v1.Role\x12.\n\x06method\x18\x04 \x01(\x0e\x32\x1e.federation.v1.SignatureMethod\x12\x11\n\tsigner_id\x18\x05 \x01(\t\x12\x10\n\x08\x65vidence\x18\x06 \x01(\x0c\"j\n\x0cGrantRequest\x12\x0e\n\x06person\x18\x01 \x01(\r\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\x11\n\tpredicate\x18\x03 \x01(\t\x12\x11\n\tparameter\x18\x04 \x01(\t\x12\x10\n\x08max_uses\x18\x05 \x01(\r\"\xe8\x01\n\x0b\x43onsentForm\x12\x11\n\treference\x18\x01 \x01(\x0c\x12\'\n\x07purpose\x18\x02 \x01(\x0e\x32\x16.federation.v1.Purpose\x12\r\n\x05\x62\x61sis\x18\x03 \x01(\t\x12-\n\x07persons\x18\x04 \x03(\x0b\x32\x1c.federation.v1.ConsentPerson\x12+\n\x06grants\x18\x05 \x03(\x0b\x32\x1b.federation.v1.GrantRequest\x12\x0f\n\x07members\x18\x06 \x01(\r\x12\x11\n\tnot_after\x18\x07 \x01(\x03\x12\x0e\n\x06renews\x18\x08 \x01(\t\"t\n\x0e\x43onsentReceipt\x12\x11\n\treference\x18\x01 \x01(\x0c\x12\x12\n\nconsent_no\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.federation.v1.ConsentState\x12\x0f\n\x07missing\x18\x04 \x03(\r\"\"\n\x0c\x43onsentOrder\x12\x12\n\nconsent_no\x18\x01 \x01(\t\"#\n\rEndedConsents\x12\x12\n\nconsent_no\x18\x01 \x03(\t\"g\n\tObjection\x12\x12\n\nconsent_no\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\r\x12\x11\n\tpredicate\x18\x03 \x01(\t\x12\x11\n\tparameter\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x01(\x0c\"@\n\x0bIssuedToken\x12\x0e\n\x06person\x18\x01 \x01(\r\x12\x12\n\ndepartment\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\x0c\"N\n\x0cIssuedTokens\x12\x12\n\nconsent_no\x18\x01 \x01(\t\x12*\n\x06tokens\x18\x02 \x03(\x0b\x32\x1a.federation.v1.IssuedToken\"n\n\nBlindBatch\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12\x10\n\x08\x62\x61tch_no\x18\x03 \x01(\r\x12\x0c\n\x04roll\x18\x04 \x01(\r\x12\x12\n\ncommitment\x18\x05 \x01(\x0c\x12\x10\n\x08\x65lements\x18\x06 \x01(\x0c\"2\n\x0f\x42lindEvaluation\x12\x10\n\x08\x65lements\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\"7\n\x11StatusListRequest\x12\x12\n\ndepartment\x18\x01 \x01(\t\x12\x0e\n\x06series\x18\x02 \x01(\r\"7\n\nStatusList\x12\x0b\n\x03jwt\x18\x01 \x01(\x0c\x12\x0e\n\x06series\x18\x02 \x01(\r\x12\x0c\n\x04more\x18\x03 \x01(\x08\"\x9b\x01\n\x0cMandateOrder\x12(\n\x04step\x18\x01 \x01(\x0e\x32\x1a.federation.v1.MandateStep\x12\x12\n\nmandate_id\x18\x02 \x01(\x0c\x12\x0f\n\x07mandate\x18\x03 \x01(\x0c\x12\x0c\n\x04salt\x18\x04 \x01(\x0c\x12\r\n\x05\x66irst\x18\x05 \x01(\r\x12\x0b\n\x03ids\x18\x06 \x01(\t\x12\x12\n\ndepartment\x18\x07 \x01(\t\"D\n\x0eMandateReceipt\x12\x10\n\x08recorded\x18\x01 \x01(\r\x12\x12\n\npseudonyms\x18\x02 \x01(\x0c\x12\x0c\n\x04list\x18\x03 \x01(\x0c*F\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tAPPLICANT\x10\x01\x12\n\n\x06MEMBER\x10\x02\x12\r\n\tSUPPORTER\x10\x03*V\n\x0fSignatureMethod\x12 \n\x1cSIGNATURE_METHOD_UNSPECIFIED\x10\x00\x12\x08\n\x04SELF\x10\x01\x12\x0c\n\x08GUARDIAN\x10\x02\x12\t\n\x05\x41GENT\x10\x03*n\n\x0c\x43onsentState\x12\x1d\n\x19\x43ONSENT_STATE_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x43OMPLETE\x10\x01\x12\x15\n\x11SIGNATURE_MISSING\x10\x02\x12\x0b\n\x07REVOKED\x10\x03\x12\r\n\tSUSPENDED\x10\x04*g\n\x0bMandateStep\x12\x1c\n\x18MANDATE_STEP_UNSPECIFIED\x10\x00\x12\x12\n\x0eMANDATE_RECORD\x10\x01\x12\x14\n\x10MANDATE_EVALUATE\x10\x02\x12\x10\n\x0cMANDATE_SIGN\x10\x03\x32\xf5\x05\n\tRegistrar\x12G\n\rRecordConsent\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12\x45\n\x0bIssueTokens\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12G\n\rRevokeConsent\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12H\n\x0eSuspendConsent\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12G\n\rResumeConsent\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12I\n\x0f\x43hangeHousehold\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12I\n\x0fRecordObjection\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12J\n\x10IssueMandateList\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12L\n\x12\x45valuatePseudonyms\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12L\n\rGetStatusList\x12 .federation.v1.StatusListRequest\x1a\x19.federation.v1.StatusListb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'federation.v1.registrar_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=1101
-  _globals['_ROLE']._serialized_end=1171
-  _globals['_SIGNATUREMETHOD']._serialized_start=1173
-  _globals['_SIGNATUREMETHOD']._serialized_end=1259
-  _globals['_CONSENTSTATE']._serialized_start=1261
-  _globals['_CONSENTSTATE']._serialized_end=1356
+  _globals['_ROLE']._serialized_start=1533
+  _globals['_ROLE']._serialized_end=1603
+  _globals['_SIGNATUREMETHOD']._serialized_start=1605
+  _globals['_SIGNATUREMETHOD']._serialized_end=1691
+  _globals['_CONSENTSTATE']._serialized_start=1693
+  _globals['_CONSENTSTATE']._serialized_end=1803
+  _globals['_MANDATESTEP']._serialized_start=1805
+  _globals['_MANDATESTEP']._serialized_end=1908
   _globals['_CONSENTPERSON']._serialized_start=79
   _globals['_CONSENTPERSON']._serialized_end=240
   _globals['_GRANTREQUEST']._serialized_start=242
   _globals['_GRANTREQUEST']._serialized_end=348
   _globals['_CONSENTFORM']._serialized_start=351
-  _globals['_CONSENTFORM']._serialized_end=567
-  _globals['_CONSENTRECEIPT']._serialized_start=569
-  _globals['_CONSENTRECEIPT']._serialized_end=685
-  _globals['_CONSENTORDER']._serialized_start=687
-  _globals['_CONSENTORDER']._serialized_end=721
-  _globals['_ISSUEDTOKEN']._serialized_start=723
-  _globals['_ISSUEDTOKEN']._serialized_end=787
-  _globals['_ISSUEDTOKENS']._serialized_start=789
-  _globals['_ISSUEDTOKENS']._serialized_end=867
-  _globals['_BLINDBATCH']._serialized_start=869
-  _globals['_BLINDBATCH']._serialized_end=979
-  _globals['_BLINDEVALUATION']._serialized_start=981
-  _globals['_BLINDEVALUATION']._serialized_end=1031
-  _globals['_STATUSLISTREQUEST']._serialized_start=1033
-  _globals['_STATUSLISTREQUEST']._serialized_end=1072
-  _globals['_STATUSLIST']._serialized_start=1074
-  _globals['_STATUSLIST']._serialized_end=1099
-  _globals['_REGISTRAR']._serialized_start=1359
-  _globals['_REGISTRAR']._serialized_end=1743
+  _globals['_CONSENTFORM']._serialized_end=583
+  _globals['_CONSENTRECEIPT']._serialized_start=585
+  _globals['_CONSENTRECEIPT']._serialized_end=701
+  _globals['_CONSENTORDER']._serialized_start=703
+  _globals['_CONSENTORDER']._serialized_end=737
+  _globals['_ENDEDCONSENTS']._serialized_start=739
+  _globals['_ENDEDCONSENTS']._serialized_end=774
+  _globals['_OBJECTION']._serialized_start=776
+  _globals['_OBJECTION']._serialized_end=879
+  _globals['_ISSUEDTOKEN']._serialized_start=881
+  _globals['_ISSUEDTOKEN']._serialized_end=945
+  _globals['_ISSUEDTOKENS']._serialized_start=947
+  _globals['_ISSUEDTOKENS']._serialized_end=1025
+  _globals['_BLINDBATCH']._serialized_start=1027
+  _globals['_BLINDBATCH']._serialized_end=1137
+  _globals['_BLINDEVALUATION']._serialized_start=1139
+  _globals['_BLINDEVALUATION']._serialized_end=1189
+  _globals['_STATUSLISTREQUEST']._serialized_start=1191
+  _globals['_STATUSLISTREQUEST']._serialized_end=1246
+  _globals['_STATUSLIST']._serialized_start=1248
+  _globals['_STATUSLIST']._serialized_end=1303
+  _globals['_MANDATEORDER']._serialized_start=1306
+  _globals['_MANDATEORDER']._serialized_end=1461
+  _globals['_MANDATERECEIPT']._serialized_start=1463
+  _globals['_MANDATERECEIPT']._serialized_end=1531
+  _globals['_REGISTRAR']._serialized_start=1911
+  _globals['_REGISTRAR']._serialized_end=2668
 # @@protoc_insertion_point(module_scope)

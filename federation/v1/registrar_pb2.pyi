@@ -68,6 +68,7 @@ class _ConsentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ConsentS
     COMPLETE: _ConsentState.ValueType  # 1
     SIGNATURE_MISSING: _ConsentState.ValueType  # 2
     REVOKED: _ConsentState.ValueType  # 3
+    SUSPENDED: _ConsentState.ValueType  # 4
 
 class ConsentState(_ConsentState, metaclass=_ConsentStateEnumTypeWrapper): ...
 
@@ -75,11 +76,38 @@ CONSENT_STATE_UNSPECIFIED: ConsentState.ValueType  # 0
 COMPLETE: ConsentState.ValueType  # 1
 SIGNATURE_MISSING: ConsentState.ValueType  # 2
 REVOKED: ConsentState.ValueType  # 3
+SUSPENDED: ConsentState.ValueType  # 4
 Global___ConsentState: _TypeAlias = ConsentState  # noqa: Y015
+
+class _MandateStep:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MandateStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MandateStep.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MANDATE_STEP_UNSPECIFIED: _MandateStep.ValueType  # 0
+    MANDATE_RECORD: _MandateStep.ValueType  # 1
+    """Record the mandate and the next part of the list of people that it commits to."""
+    MANDATE_EVALUATE: _MandateStep.ValueType  # 2
+    """Give the pseudonyms of a recorded part at a department."""
+    MANDATE_SIGN: _MandateStep.ValueType  # 3
+    """Sign the list of all pseudonyms for a department."""
+
+class MandateStep(_MandateStep, metaclass=_MandateStepEnumTypeWrapper):
+    """What is asked of the registrar for a batch mandate, in this order."""
+
+MANDATE_STEP_UNSPECIFIED: MandateStep.ValueType  # 0
+MANDATE_RECORD: MandateStep.ValueType  # 1
+"""Record the mandate and the next part of the list of people that it commits to."""
+MANDATE_EVALUATE: MandateStep.ValueType  # 2
+"""Give the pseudonyms of a recorded part at a department."""
+MANDATE_SIGN: MandateStep.ValueType  # 3
+"""Sign the list of all pseudonyms for a department."""
+Global___MandateStep: _TypeAlias = MandateStep  # noqa: Y015
 
 @_typing.final
 class ConsentPerson(_message.Message):
-    """One person of a case. The only message of this protocol that carries an identity."""
+    """One person of a case. Besides MandateOrder the only message of this protocol that carries an identity."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -160,6 +188,7 @@ class ConsentForm(_message.Message):
     GRANTS_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     NOT_AFTER_FIELD_NUMBER: _builtins.int
+    RENEWS_FIELD_NUMBER: _builtins.int
     reference: _builtins.bytes
     """Chosen by the coordinator: 16 random bytes."""
     purpose: _envelope_pb2.Purpose.ValueType
@@ -167,6 +196,8 @@ class ConsentForm(_message.Message):
     members: _builtins.int
     """Signed household size."""
     not_after: _builtins.int
+    renews: _builtins.str
+    """With the basis IN_FORCE_AID: the consent whose signatures this one renews."""
     @_builtins.property
     def persons(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsentPerson]: ...
     @_builtins.property
@@ -181,10 +212,11 @@ class ConsentForm(_message.Message):
         grants: _abc.Iterable[Global___GrantRequest] | None = ...,
         members: _builtins.int = ...,
         not_after: _builtins.int = ...,
+        renews: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "grants", b"grants", "members", b"members", "not_after", b"not_after", "persons", b"persons", "purpose", b"purpose", "reference", b"reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "grants", b"grants", "members", b"members", "not_after", b"not_after", "persons", b"persons", "purpose", b"purpose", "reference", b"reference", "renews", b"renews"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -239,6 +271,63 @@ class ConsentOrder(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConsentOrder: _TypeAlias = ConsentOrder  # noqa: Y015
+
+@_typing.final
+class EndedConsents(_message.Message):
+    """A household change was reported with one consent: all of the household's that ended with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_NO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def consent_no(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        consent_no: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_no", b"consent_no"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndedConsents: _TypeAlias = EndedConsents  # noqa: Y015
+
+@_typing.final
+class Objection(_message.Message):
+    """A person's signed objection to what was answered about it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSENT_NO_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    PREDICATE_FIELD_NUMBER: _builtins.int
+    PARAMETER_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    consent_no: _builtins.str
+    person: _builtins.int
+    """Index into the consent's persons."""
+    predicate: _builtins.str
+    parameter: _builtins.str
+    evidence: _builtins.bytes
+    """SHA-256 of the signed objection."""
+    def __init__(
+        self,
+        *,
+        consent_no: _builtins.str = ...,
+        person: _builtins.int = ...,
+        predicate: _builtins.str = ...,
+        parameter: _builtins.str = ...,
+        evidence: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_no", b"consent_no", "evidence", b"evidence", "parameter", b"parameter", "person", b"person", "predicate", b"predicate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Objection: _TypeAlias = Objection  # noqa: Y015
 
 @_typing.final
 class IssuedToken(_message.Message):
@@ -351,18 +440,23 @@ Global___BlindEvaluation: _TypeAlias = BlindEvaluation  # noqa: Y015
 
 @_typing.final
 class StatusListRequest(_message.Message):
+    """Asks for the first current list of at least this number in the department's series."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     DEPARTMENT_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
     department: _builtins.str
+    series: _builtins.int
     def __init__(
         self,
         *,
         department: _builtins.str = ...,
+        series: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["department", b"department"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "series", b"series"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -370,21 +464,95 @@ Global___StatusListRequest: _TypeAlias = StatusListRequest  # noqa: Y015
 
 @_typing.final
 class StatusList(_message.Message):
-    """A statuslist+jwt of the Token Status List draft."""
+    """A statuslist+jwt of the Token Status List draft, its number, and whether another follows."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     JWT_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     jwt: _builtins.bytes
+    series: _builtins.int
+    more: _builtins.bool
     def __init__(
         self,
         *,
         jwt: _builtins.bytes = ...,
+        series: _builtins.int = ...,
+        more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["jwt", b"jwt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jwt", b"jwt", "more", b"more", "series", b"series"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StatusList: _TypeAlias = StatusList  # noqa: Y015
+
+@_typing.final
+class MandateOrder(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    MANDATE_ID_FIELD_NUMBER: _builtins.int
+    MANDATE_FIELD_NUMBER: _builtins.int
+    SALT_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    DEPARTMENT_FIELD_NUMBER: _builtins.int
+    step: Global___MandateStep.ValueType
+    mandate_id: _builtins.bytes
+    mandate: _builtins.bytes
+    """To record only: the root-signed mandate and the salt of its list digest."""
+    salt: _builtins.bytes
+    first: _builtins.int
+    """Place of the part's first person in the list."""
+    ids: _builtins.str
+    """To record only: canonical ids in rising order, 18 characters each; none asks how many there are."""
+    department: _builtins.str
+    def __init__(
+        self,
+        *,
+        step: Global___MandateStep.ValueType = ...,
+        mandate_id: _builtins.bytes = ...,
+        mandate: _builtins.bytes = ...,
+        salt: _builtins.bytes = ...,
+        first: _builtins.int = ...,
+        ids: _builtins.str = ...,
+        department: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "first", b"first", "ids", b"ids", "mandate", b"mandate", "mandate_id", b"mandate_id", "salt", b"salt", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MandateOrder: _TypeAlias = MandateOrder  # noqa: Y015
+
+@_typing.final
+class MandateReceipt(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDED_FIELD_NUMBER: _builtins.int
+    PSEUDONYMS_FIELD_NUMBER: _builtins.int
+    LIST_FIELD_NUMBER: _builtins.int
+    recorded: _builtins.int
+    """How many people of the list are recorded so far."""
+    pseudonyms: _builtins.bytes
+    """32 bytes each, in the order of the part's ids."""
+    list: _builtins.bytes
+    """The registrar's signed list: a hedui-mandate-list+jwt."""
+    def __init__(
+        self,
+        *,
+        recorded: _builtins.int = ...,
+        pseudonyms: _builtins.bytes = ...,
+        list: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["list", b"list", "pseudonyms", b"pseudonyms", "recorded", b"recorded"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MandateReceipt: _TypeAlias = MandateReceipt  # noqa: Y015

@@ -4,11 +4,13 @@ Knows protobuf. Does not verify signatures and does not judge what a message ask
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
 from crypto.envelope import Envelope, Signature
+from crypto.merkle import HASH_SIZE
 from federation import limits
 from federation.errors import PeerFault
 from federation.exchange import Answer, Header, Outcome, Question, Refusal, SaltedItem, Scope
@@ -22,6 +24,10 @@ _PART_TAGS: Final = {_ENVELOPE_TAG, 0x12, 0x1A}
 """Tags of envelope, items and presentations in a SignedBatch."""
 _PARTS: Final = 1 + 2 * limits.ITEMS
 _ENVELOPE_BYTES: Final = 4 * limits.HEADER_BYTES
+_MORE: Final = 0x80
+"""Set in every byte of a varint but the last."""
+_TOKEN_NAMES: Final = {(HASH_SIZE, 0), (0, 16)}
+"""Lengths of presentation and jti: a question names its token by one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +121,13 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        if byte < _MORE:
             return value, at
     raise PeerFault("MALFORMED", message="SignedBatch")
 
 
 def encode_header(header: Header, *, n: int | None = None, root: bytes = b"") -> bytes:
-    """Write a header: the bytes that are signed; ``n`` and ``root`` in place of its own if given."""
+    """Write a header: the bytes that are signed; ``n`` and ``root`` replace its own if given."""
     return envelope_pb2.Header(
         method=header.method,
         schema=header.schema,
@@ -146,7 +152,7 @@ def decode_header(data: bytes) -> Header:
         PeerFault: OVERSIZE or MALFORMED.
     """
     m = strict(envelope_pb2.Header, data, limits.HEADER_BYTES)
-    if len(m.qid) != limits.QID_BYTES or len(m.root) != 32:
+    if len(m.qid) != limits.QID_BYTES or len(m.root) != HASH_SIZE:
         raise PeerFault("MALFORMED", message="Header")
     return Header(
         method=m.method,
@@ -183,7 +189,7 @@ def decode_question(data: bytes) -> Question:
         PeerFault: OVERSIZE or MALFORMED.
     """
     m = strict(node_pb2.Question, data, limits.ITEM_BYTES)
-    if (len(m.presentation), len(m.jti)) not in {(32, 0), (0, 16)} or len(m.case_ref) != 32:
+    if (len(m.presentation), len(m.jti)) not in _TOKEN_NAMES or len(m.case_ref) != HASH_SIZE:
         raise PeerFault("MALFORMED", message="Question")
     return Question(
         predicate=m.predicate,
@@ -194,6 +200,7 @@ def decode_question(data: bytes) -> Question:
     )
 
 
+@lru_cache(maxsize=4_096)
 def encode_answer(answer: Answer, use_no: int = 0) -> bytes:
     """Write one answer of the one size that every answer has; ``use_no`` in place of its own."""
     message = node_pb2.Answer(
@@ -212,6 +219,7 @@ def encode_answer(answer: Answer, use_no: int = 0) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
+@lru_cache(maxsize=4_096)
 def decode_answer(data: bytes) -> Answer:
     """Read one answer of exactly the one size.
 

@@ -15,7 +15,7 @@ _BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """Which party answers, with which program version, which predicates, and whether it is paused."""
+    """Which party answers, with which program version, which predicates; whether it is paused."""
 
     party: str
     version: str

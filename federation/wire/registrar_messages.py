@@ -3,6 +3,7 @@
 Knows protobuf. Does not verify signatures, and does not judge what a form asks for.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from federation import enrolment, limits
@@ -14,12 +15,14 @@ from federation.consenting import (
     GrantRequest,
     IssuedToken,
     IssuedTokens,
+    Objection,
     Role,
     SignatureMethod,
 )
 from federation.enrolment import BlindBatch, BlindEvaluation
 from federation.errors import PeerFault
 from federation.exchange import Purpose
+from federation.status import SignedList
 from federation.v1 import envelope_pb2, registrar_pb2
 from federation.wire.codec import strict
 
@@ -31,6 +34,8 @@ EVIDENCE_BYTES: Final = 32
 FORM_BYTES: Final = 256 * 1024
 """Largest consent form: thirty persons at every department stay far below, bytes."""
 ORDER_BYTES: Final = 64
+ENDED_BYTES: Final = 64 * 1024
+OBJECTION_BYTES: Final = 256
 RECEIPT_BYTES: Final = 512
 BLIND_BYTES: Final = limits.BATCH * enrolment.ELEMENT_BYTES + 256
 STATUS_REQUEST_BYTES: Final = 128
@@ -46,6 +51,7 @@ def encode_form(form: ConsentForm) -> bytes:
         grants=[_grant_message(grant) for grant in form.grants],
         members=form.members,
         not_after=form.not_after,
+        renews=form.renews,
     ).SerializeToString(deterministic=True)
 
 
@@ -67,6 +73,7 @@ def decode_form(data: bytes) -> ConsentForm:
             grants=tuple(_grant(grant) for grant in m.grants),
             members=m.members,
             not_after=m.not_after,
+            renews=m.renews,
         )
     except ValueError as e:
         raise _malformed("ConsentForm") from e
@@ -101,7 +108,7 @@ def decode_receipt(data: bytes) -> ConsentReceipt:
 
 
 def encode_order(consent_no: str) -> bytes:
-    """Write the number of a consent that tokens are wanted for, or that is revoked."""
+    """Write the number of a consent that something is to be done with."""
     order = registrar_pb2.ConsentOrder(consent_no=consent_no)
     return order.SerializeToString(deterministic=True)
 
@@ -113,6 +120,50 @@ def decode_order(data: bytes) -> str:
         PeerFault: OVERSIZE or MALFORMED.
     """
     return strict(registrar_pb2.ConsentOrder, data, ORDER_BYTES).consent_no
+
+
+def encode_ended(consent_nos: Sequence[str]) -> bytes:
+    """Write which consents a household change has ended."""
+    ended = registrar_pb2.EndedConsents(consent_no=consent_nos)
+    return ended.SerializeToString(deterministic=True)
+
+
+def decode_ended(data: bytes) -> tuple[str, ...]:
+    """Read which consents a household change has ended.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    return tuple(strict(registrar_pb2.EndedConsents, data, ENDED_BYTES).consent_no)
+
+
+def encode_objection(objection: Objection) -> bytes:
+    """Write an objection."""
+    return registrar_pb2.Objection(
+        consent_no=objection.consent_no,
+        person=objection.person,
+        predicate=objection.predicate,
+        parameter=objection.parameter,
+        evidence=objection.evidence,
+    ).SerializeToString(deterministic=True)
+
+
+def decode_objection(data: bytes) -> Objection:
+    """Read an objection.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    m = strict(registrar_pb2.Objection, data, OBJECTION_BYTES)
+    if len(m.evidence) != EVIDENCE_BYTES:
+        raise _malformed("Objection")
+    return Objection(
+        consent_no=m.consent_no,
+        person=m.person,
+        predicate=m.predicate,
+        parameter=m.parameter,
+        evidence=m.evidence,
+    )
 
 
 def encode_tokens(issued: IssuedTokens) -> bytes:
@@ -193,33 +244,37 @@ def decode_evaluation(data: bytes) -> BlindEvaluation:
     return BlindEvaluation(elements=_elements(m.elements, "BlindEvaluation"), proof=m.proof)
 
 
-def encode_status_request(department: str) -> bytes:
-    """Write the question for one department's status list."""
-    request = registrar_pb2.StatusListRequest(department=department)
+def encode_status_request(department: str, series: int) -> bytes:
+    """Write the question for a department's first current list of at least this number."""
+    request = registrar_pb2.StatusListRequest(department=department, series=series)
     return request.SerializeToString(deterministic=True)
 
 
-def decode_status_request(data: bytes) -> str:
-    """Read which department's status list is wanted.
+def decode_status_request(data: bytes) -> tuple[str, int]:
+    """Read which department's status list is wanted, and from which number on.
 
     Raises:
         PeerFault: OVERSIZE or MALFORMED.
     """
-    return strict(registrar_pb2.StatusListRequest, data, STATUS_REQUEST_BYTES).department
+    m = strict(registrar_pb2.StatusListRequest, data, STATUS_REQUEST_BYTES)
+    return m.department, m.series
 
 
-def encode_status_list(jwt: bytes) -> bytes:
+def encode_status_list(listed: SignedList) -> bytes:
     """Write a signed status list."""
-    return registrar_pb2.StatusList(jwt=jwt).SerializeToString(deterministic=True)
+    return registrar_pb2.StatusList(
+        jwt=listed.jwt, series=listed.series, more=listed.more
+    ).SerializeToString(deterministic=True)
 
 
-def decode_status_list(data: bytes) -> bytes:
+def decode_status_list(data: bytes) -> SignedList:
     """Read a signed status list, unverified.
 
     Raises:
         PeerFault: OVERSIZE or MALFORMED.
     """
-    return strict(registrar_pb2.StatusList, data, limits.STATUS_BYTES + 16).jwt
+    m = strict(registrar_pb2.StatusList, data, limits.STATUS_BYTES + 16)
+    return SignedList(jwt=m.jwt, series=m.series, more=m.more)
 
 
 def _person_message(person: ConsentPerson) -> registrar_pb2.ConsentPerson:

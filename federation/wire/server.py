@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final
@@ -27,6 +27,7 @@ from grpc_status.rpc_status import to_status as to_grpc
 
 from federation.errors import BadInput, HeduiError, PeerFault, Unavailable
 from federation.manifest import Manifest
+from federation.wire import reflection
 from federation.wire.channel import OPTIONS, TlsIdentity
 from federation.wire.status import to_status
 from federation.wire.tap import Tap
@@ -37,7 +38,7 @@ Handler = Callable[[str, bytes], bytes]
 """Takes the calling party's id and the request, gives the reply; raises HeduiError to refuse."""
 
 MESSAGE_SECONDS: Final = 10.0
-"""Longest wait for a call's message, seconds."""
+"""Longest wait for a call's message, or for room to send a stream's reply, seconds."""
 CALLS_A_PARTY: Final = 16
 """Most calls of one party at a time; the rest of the threads is for the others."""
 _THREADS: Final = 24
@@ -52,20 +53,31 @@ _OPTIONS: Final = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service's full name and its handlers by method name."""
+    """A service's full name and its handlers by method name.
+
+    A handler of ``streams`` answers the messages of a call one after the other. With ``reflection``
+    the server also tells parties what can be called, and how.
+    """
 
     name: str
     methods: Mapping[str, Handler]
+    streams: Mapping[str, Handler] = field(default_factory=dict)
+    reflection: bool = False
 
 
 class Callers:
     """Tells which party holds the certificate of a connection, and how many calls it has open."""
 
     def __init__(self, manifest: Manifest) -> None:
-        self._by_der = {der: p.id for p in manifest.parties.values() for der in p.certificates}
-        self._by_pem: dict[bytes, str] = {}
+        self.renew(manifest)
         self._open: Counter[str] = Counter()
         self._lock = Lock()
+
+    def renew(self, manifest: Manifest) -> None:
+        """Go by another manifest from now on, for open connections as well."""
+        listed = {der: p.id for p in manifest.parties.values() for der in p.certificates}
+        seen: dict[bytes, str] = {}
+        self._known = listed, seen
 
     def identify(self, context: grpc.ServicerContext) -> str:
         """Give the caller's party id.
@@ -74,14 +86,15 @@ class Callers:
             PeerFault: WRONG_PARTY when the manifest does not list the certificate.
         """
         pem = _certificate(context)
-        known = self._by_pem.get(pem)
+        by_der, by_pem = self._known
+        known = by_pem.get(pem)
         if known is not None:
             return known
         try:
-            party = self._by_der[ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))]
+            party = by_der[ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))]
         except (ValueError, KeyError) as e:
             raise PeerFault("WRONG_PARTY") from e
-        self._by_pem[pem] = party
+        by_pem[pem] = party
         return party
 
     @contextmanager
@@ -102,8 +115,38 @@ class Callers:
                 self._open[party] -= 1
 
 
+class Identity:
+    """What new connections are shown, and by whose authority they are judged; old ones go on."""
+
+    def __init__(self, manifest: Manifest, tls: TlsIdentity) -> None:
+        self.renew(manifest, tls)
+        self._shown = self._current
+
+    def renew(self, manifest: Manifest, tls: TlsIdentity) -> None:
+        """Show another certificate from the next connection on."""
+        self._current = grpc.ssl_server_certificate_configuration(
+            [(tls.key, tls.certificate)], root_certificates=manifest.ca
+        )
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """Demand a certificate of every caller."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._current,
+            self._fetch,  # type: ignore[arg-type] # grpc takes None for "as before"
+            require_client_authentication=True,
+        )
+
+    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
+        """Give what has changed since the last connection; None for nothing."""
+        current = self._current
+        if current is self._shown:
+            return None
+        self._shown = current
+        return current
+
+
 class Patience:
-    """Cancels calls whose message does not come; one thread watches over all of them."""
+    """Cancels calls whose caller is silent or does not read; one thread watches all of them."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -117,15 +160,31 @@ class Patience:
         Raises:
             PeerFault: MALFORMED when none comes.
         """
-        self._waiting[id(context)] = (time.monotonic() + self._seconds, context)
+        request = self.following(requests, context)
+        if request is None:
+            raise PeerFault("MALFORMED", message="none came")
+        return request
+
+    def following(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes | None:
+        """Wait for the next message of a call; None when the caller has ended it.
+
+        Raises:
+            PeerFault: MALFORMED when neither comes.
+        """
         try:
-            for request in requests:
-                return request
+            with self.waiting(context):
+                return next(requests, None)
         except grpc.RpcError as e:
             raise PeerFault("MALFORMED", message="none came") from e
+
+    @contextmanager
+    def waiting(self, context: grpc.ServicerContext) -> Iterator[None]:
+        """Wait for the caller of a call, and not for ever."""
+        self._waiting[id(context)] = (time.monotonic() + self._seconds, context)
+        try:
+            yield
         finally:
             self._waiting.pop(id(context), None)
-        raise PeerFault("MALFORMED", message="none came")
 
     def stop(self) -> None:
         """Stop watching."""
@@ -142,11 +201,19 @@ class Patience:
 class Server:
     """A running server; ``port`` is the bound port."""
 
-    def __init__(self, server: grpc.Server, patience: Patience, serving: Event, port: int) -> None:
+    def __init__(
+        self, server: grpc.Server, boundary: "_Boundary", identity: Identity, serving: Event
+    ) -> None:
         self._server = server
-        self._patience = patience
+        self._boundary = boundary
+        self._identity = identity
         self._serving = serving
-        self.port = port
+        self.port = 0
+
+    def renew(self, manifest: Manifest, tls: TlsIdentity) -> None:
+        """Go by another manifest and show another certificate; calls that run are finished."""
+        self._identity.renew(manifest, tls)
+        self._boundary.callers.renew(manifest)
 
     def start(self) -> None:
         """Begin to answer, and say so to health checks."""
@@ -157,7 +224,7 @@ class Server:
         """Finish what is running within ``grace`` seconds, refuse what is new."""
         self._serving.clear()
         self._server.stop(grace).wait()
-        self._patience.stop()
+        self._boundary.patience.stop()
 
 
 def build(
@@ -180,14 +247,17 @@ def build(
     serving = Event()
     health = Service(name=_HEALTH, methods={"Check": _health(serving)})
     server.add_generic_rpc_handlers((boundary.around(service), boundary.around(health)))
-    credentials = grpc.ssl_server_credentials(
-        [(tls.key, tls.certificate)], root_certificates=manifest.ca, require_client_auth=True
-    )
+    if service.reflection:
+        describe = {reflection.METHOD: reflection.handler([service.name, _HEALTH])}
+        described = Service(name=reflection.NAME, methods={}, streams=describe)
+        server.add_generic_rpc_handlers((boundary.around(described),))
+    identity = Identity(manifest, tls)
+    built = Server(server, boundary, identity, serving)
     try:
-        port = server.add_secure_port(listen, credentials)
+        built.port = server.add_secure_port(listen, identity.credentials())
     except RuntimeError as e:
         raise BadInput("LISTEN_FAILED", address=listen) from e
-    return Server(server, boundary.patience, serving, port)
+    return built
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,27 +276,55 @@ class _Boundary:
             )
             for name, handler in service.methods.items()
         }
+        for name, handler in service.streams.items():
+            stream = self._stream(f"{service.name}/{name}", handler)
+            handlers[name] = grpc.stream_stream_rpc_method_handler(stream)
         return grpc.method_handlers_generic_handler(service.name, handlers)
 
     def _method(
         self, method: str, handler: Handler
     ) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
         def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-            try:
-                caller = self.callers.identify(context)
-                with self.callers.calling(caller):
-                    request = self.patience.message(requests, context)
-                    self._note("in", method, request)
-                    reply = handler(caller, request)
-                    self._note("out", method, reply)
-            except HeduiError as error:
-                context.abort_with_status(to_grpc(to_status(error)))
-            except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a status
-                log.error("%s failed: %s", method, _where(bug))
-                context.abort(grpc.StatusCode.INTERNAL, "INTERNAL")
+            with self._calling(method, context) as caller:
+                request = self.patience.message(requests, context)
+                self._note("in", method, request)
+                reply = handler(caller, request)
+                self._note("out", method, reply)
             return reply
 
         return answer
+
+    def _stream(
+        self, method: str, handler: Handler
+    ) -> Callable[[Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]:
+        """Answer message after message: the next is read when the reply is on its way.
+
+        Each is its caller's by the manifest of the moment: a stream may outlive a certificate.
+        """
+
+        def answer(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            with self._calling(method, context):
+                while (request := self.patience.following(requests, context)) is not None:
+                    self._note("in", method, request)
+                    reply = handler(self.callers.identify(context), request)
+                    self._note("out", method, reply)
+                    with self.patience.waiting(context):
+                        yield reply
+
+        return answer
+
+    @contextmanager
+    def _calling(self, method: str, context: grpc.ServicerContext) -> Iterator[str]:
+        """Give the caller's id while its call runs, and make a status of any failure."""
+        try:
+            caller = self.callers.identify(context)
+            with self.callers.calling(caller):
+                yield caller
+        except HeduiError as error:
+            context.abort_with_status(to_grpc(to_status(error)))
+        except Exception as bug:  # noqa: BLE001 - the one place where a bug becomes a status
+            log.error("%s failed: %s", method, _where(bug))  # noqa: TRY400 - its text may name people
+            context.abort(grpc.StatusCode.INTERNAL, "INTERNAL")
 
     def _note(self, direction: str, method: str, message: bytes) -> None:
         if self.tap:

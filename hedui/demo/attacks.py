@@ -1,6 +1,6 @@
 """The planted refusals: each attack a real message over a real connection, with its expected code.
 
-Knows how to forge, replay and stray. Whatever is not refused for exactly its reason counts as wrong.
+Knows how to forge, replay and stray. What is not refused for exactly its reason counts as wrong.
 """
 
 import hashlib
@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from federation import clock, consent, limits
@@ -16,7 +17,13 @@ from federation.certificates import issue as issue_certificate
 from federation.certificates import make_authority
 from federation.clock import SystemClock
 from federation.consent import Claims, Grant
-from federation.consenting import ConsentForm, ConsentPerson, GrantRequest, Role
+from federation.consenting import (
+    ConsentForm,
+    ConsentPerson,
+    GrantRequest,
+    Role,
+    SignatureMethod,
+)
 from federation.errors import HeduiError
 from federation.exchange import ASK, Header, Outcome, Purpose, Question, outcome_text
 from federation.manifest import PartyEntry, PartyRole
@@ -24,6 +31,7 @@ from federation.party import Party
 from federation.wire import codec, signed
 from federation.wire.channel import Peers
 from federation.wire.registrar_client import RegistrarClient
+from hedui.demo.people import resident_number
 from hedui.demo.stage import COORDINATOR, FOREIGN, REGISTRAR, Stage
 
 _NODE: Final = "public_security"
@@ -85,6 +93,8 @@ class Attacker:
         yield self._used_up()
         yield self._stranger(token)
         yield self._revoked(number, token)
+        yield self._minor_alone()
+        yield self._agent_without_proof()
 
     def _token(self, max_uses: int) -> tuple[str, bytes]:
         person = ConsentPerson(
@@ -93,6 +103,9 @@ class Attacker:
             role=Role.APPLICANT,
             evidence=os.urandom(32),
         )
+        return self._tokens(person, max_uses)
+
+    def _tokens(self, person: ConsentPerson, max_uses: int = 1) -> tuple[str, bytes]:
         form = ConsentForm(
             reference=os.urandom(16),
             purpose=Purpose.ENTRY,
@@ -185,6 +198,31 @@ class Attacker:
             time.sleep(0.5)  # the node fetches its list on a schedule
             attack = self._ask("已撤回授权", "revoked consent", "CONSENT_REVOKED", token)
         return attack
+
+    def _minor_alone(self) -> Attack:
+        """Sign for oneself at the age of nine (case O without the grandmother)."""
+        born = SystemClock().now() - 10 * 365 * 86_400
+        child = resident_number("790602", clock.business_date(born), 3)
+        person = ConsentPerson(id=child, name="例星", role=Role.APPLICANT, evidence=os.urandom(32))
+        return self._unsigned("未成年人自己签字", "minor signs alone", person)
+
+    def _agent_without_proof(self) -> Attack:
+        """Sign for somebody without a paper that says so (case P without the entrustment)."""
+        person = ConsentPerson(
+            id=self._victim.id,
+            name=self._victim.name,
+            role=Role.APPLICANT,
+            method=SignatureMethod.AGENT,
+            signer_id=resident_number("790402", date(1978, 3, 27), 45),
+        )
+        return self._unsigned("无委托证明代签", "agent without proof", person)
+
+    def _unsigned(self, zh: str, en: str, person: ConsentPerson) -> Attack:
+        try:
+            self._tokens(person)
+        except HeduiError as error:
+            return _attack(zh, en, "SIGNATURE_MISSING", error.code)
+        return _attack(zh, en, "SIGNATURE_MISSING", "")
 
     def _ask(self, zh: str, en: str, expected: str, token: bytes, predicate: str = "P40") -> Attack:
         request = _request(self._centre, self._node, token, predicate=predicate)

@@ -72,19 +72,24 @@ def _police(rng: Random, setting: Setting, person: Person) -> list[Fact]:
         since = _day(rng, setting, 12)
         facts.append(Residence(person=person.id, area=rng.choice(_PLACES), since=since))
     if rng.random() < 0.5:
-        gone = setting.days.ago(1) if rng.random() < 0.2 else None
-        facts.append(
-            Vehicle(
-                person=person.id,
-                plate=f"例{rng.choice('ABCD')}·{rng.randrange(50_000, 99_999)}",
-                kind=rng.choice(("car", "car", "truck", "motorcycle", "e_bike", "mobility_aid")),
-                bought=_day(rng, setting, 30),
-                value_fen=rng.randrange(2_000, 300_000) * 100,
-                operating=rng.random() < 0.2,
-                gone=gone,
-            )
-        )
+        facts += vehicle(rng, setting, person)
     return facts
+
+
+def vehicle(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw a vehicle of any kind; one in five has been scrapped."""
+    gone = setting.days.ago(1) if rng.random() < 0.2 else None
+    return [
+        Vehicle(
+            person=person.id,
+            plate=f"例{rng.choice('ABCD')}·{rng.randrange(50_000, 99_999)}",
+            kind=rng.choice(("car", "car", "truck", "motorcycle", "e_bike", "mobility_aid")),
+            bought=_day(rng, setting, 30),
+            value_fen=rng.randrange(2_000, 300_000) * 100,
+            operating=rng.random() < 0.2,
+            gone=gone,
+        )
+    ]
 
 
 def _cancel(fact: Fact, rng: Random) -> Fact:
@@ -117,13 +122,15 @@ def _civil_affairs(rng: Random, setting: Setting, person: Person) -> list[Fact]:
     return facts
 
 
-def _tax(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def taxes(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw declared income of one kind in five of the last months."""
     kind = rng.choice(("wage", "wage", "business", "property", "vat"))
     months = [setting.days.month(back) for back in rng.sample(range(15), 5)]
     return monthly(person, kind, sorted(months), rng.randrange(1_000, 900_000), "例市某单位")
 
 
-def _human_resources(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def work(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw what the job centre and social insurance have on somebody."""
     facts = known(person, "human_resources")
     draw = rng.random()
     if draw < 0.3:
@@ -151,7 +158,8 @@ def _human_resources(rng: Random, setting: Setting, person: Person) -> list[Fact
     return facts
 
 
-def _natural_resources(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def real_estate(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw a land right, or a few units, some of them given away."""
     serial = rng.randrange(10_000, 99_999)
     if rng.random() < 0.3:
         kind = rng.choice(("homestead", "farmland", "forest", "construction"))
@@ -176,7 +184,8 @@ def _natural_resources(rng: Random, setting: Setting, person: Person) -> list[Fa
     return facts
 
 
-def _housing(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def housing(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw a tenancy of public housing or a provident-fund account."""
     since = setting.days.ago(rng.randrange(4, 60))
     if rng.random() < 0.3:
         until = setting.days.ago(2) if rng.random() < 0.3 else None
@@ -191,7 +200,8 @@ def _housing(rng: Random, setting: Setting, person: Person) -> list[Fact]:
     ]
 
 
-def _market(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def business(rng: Random, _setting: Setting, person: Person) -> list[Fact]:
+    """Draw a shop or a role in a company, in being or not."""
     if rng.random() < 0.4:
         status = rng.choice(("active", "active", "cancelled", "revoked"))
         employees = rng.randrange(0, 3)
@@ -207,7 +217,8 @@ def _market(rng: Random, setting: Setting, person: Person) -> list[Fact]:
     ]
 
 
-def _medical(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def illness(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw bills and, for one in five, a filed disease."""
     facts = known(person, "medical_insurance")
     for _ in range(rng.randrange(0, 4)):
         fen = rng.randrange(3_000, 3_500_000)
@@ -218,14 +229,16 @@ def _medical(rng: Random, setting: Setting, person: Person) -> list[Fact]:
     return facts
 
 
-def _disabled(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def disability(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw a certificate; one in ten has lapsed."""
     category = rng.choice(("physical", "visual", "hearing", "intellectual", "mental"))
     expires = setting.days.ago(1) if rng.random() < 0.1 else date(2099, 12, 31)
     grade = rng.randrange(1, 5)
     return [Disability(person=person.id, category=category, grade=grade, expires=expires)]
 
 
-def _education(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def studies(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw a place at a school, still held or left."""
     left = setting.days.ago(2) if rng.random() < 0.5 else None
     return [
         Schooling(
@@ -239,8 +252,10 @@ def _education(rng: Random, setting: Setting, person: Person) -> list[Fact]:
     ]
 
 
-def _bank(bank: str) -> Callable[[Random, Setting, Person], list[Fact]]:
-    def tell(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+def account(bank: str) -> Callable[[Random, Setting, Person], list[Fact]]:
+    """Make a teller who draws accounts at one bank."""
+
+    def tell(rng: Random, _setting: Setting, person: Person) -> list[Fact]:
         return [
             Account(
                 person=person.id,
@@ -259,15 +274,15 @@ def _bank(bank: str) -> Callable[[Random, Setting, Person], list[Fact]]:
 _TELLERS: tuple[Callable[[Random, Setting, Person], list[Fact]], ...] = (
     _police,
     _civil_affairs,
-    _tax,
-    _human_resources,
-    _natural_resources,
-    _housing,
-    _market,
-    _medical,
-    _disabled,
-    _education,
-    _bank("bank_a"),
-    _bank("bank_b"),
-    _bank("bank_c"),
+    taxes,
+    work,
+    real_estate,
+    housing,
+    business,
+    illness,
+    disability,
+    studies,
+    account("bank_a"),
+    account("bank_b"),
+    account("bank_c"),
 )

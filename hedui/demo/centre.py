@@ -6,14 +6,16 @@ its database.
 
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, Self
 
 from coordinator.asking.record import Record
+from coordinator.asking.waiting import TRANSIENT
 from coordinator.casework import cases
 from coordinator.database import Database, open_database, url_of
 from coordinator.store import Store
@@ -46,6 +48,14 @@ class Centre:
         self._lang = lang
         self._running: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
+        self._database: Database | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._database:
+            self._database.close()
 
     def open(self, files: Sequence[Path], number: int) -> None:
         """Open cases from files; ``number`` cases are in the books before."""
@@ -82,43 +92,61 @@ class Centre:
 
     def case_ids(self) -> list[str]:
         """List the cases in the order they were opened."""
-        with self._books() as database:
-            return Store(database).case_ids()
+        return Store(self._books()).case_ids()
 
     def labels(self, files: Sequence[Path]) -> dict[str, str]:
         """Name each case as its file is named, found by the applicant."""
         today = business_date(SystemClock().now())
         stems = {cases.read(f.read_bytes(), today).case.applicant.id: f.stem for f in files}
-        with self._books() as database:
-            store = Store(database)
-            filed = store.cases(store.case_ids())
+        store = Store(self._books())
+        filed = store.cases(store.case_ids())
         return {one.id: stems[one.case.applicant.id] for one in filed}
 
-    def asked(self, labels: dict[str, str]) -> Iterator[Asked]:
-        """Give every planned question with its outcome; ``labels`` name cases as the oracle does."""
-        predicates = catalogue.load()
-        with self._books() as database:
-            for filed in Store(database).cases(list(labels)):
-                for told in Record(database).told([filed.id])[filed.id]:
-                    person = filed.case.persons[told.ask.person].id
-                    values = predicates.predicate(told.ask.predicate).values
-                    yield Asked(
-                        (
-                            labels[filed.id],
-                            person,
-                            told.ask.department,
-                            told.ask.predicate,
-                            told.ask.parameter,
-                        ),
-                        outcome_text(told.answer, values) if told.answer else "",
-                    )
+    def counts(self) -> tuple[int, int]:
+        """Count all planned questions and those with an answer, however it reads."""
+        books = self._books()
+        counted = Record(books).counts(Store(books).case_ids()).values()
+        return sum(asked for asked, _ in counted), sum(answered for _, answered in counted)
 
-    @contextmanager
-    def _books(self) -> Iterator[Database]:
-        data = self._folder / "data"
-        data.mkdir(mode=0o700, exist_ok=True)
-        with closing(open_database(url_of("", data))) as database:
-            yield database
+    def unsettled(self, case_ids: Sequence[str]) -> Counter[tuple[str, str]]:
+        """Count open questions by department and by what stands in the way; empty: silence."""
+        found: Counter[tuple[str, str]] = Counter()
+        for told in chain.from_iterable(Record(self._books()).told(case_ids).values()):
+            if told.answer is None:
+                found[told.ask.department, ""] += 1
+            elif told.answer.refusal in TRANSIENT:
+                found[told.ask.department, told.answer.refusal.name] += 1
+        return found
+
+    def consent_number(self, case_id: str) -> str:
+        """Give the registrar's number of a case's consent."""
+        return Store(self._books()).consents([case_id])[case_id].consent_no
+
+    def asked(self, labels: dict[str, str]) -> Iterator[Asked]:
+        """Give each planned question with its outcome; ``labels`` name cases as the oracle does."""
+        predicates = catalogue.load()
+        for filed in Store(self._books()).cases(list(labels)):
+            for told in Record(self._books()).told([filed.id])[filed.id]:
+                person = filed.case.persons[told.ask.person].id
+                values = predicates.predicate(told.ask.predicate).values
+                yield Asked(
+                    (
+                        labels[filed.id],
+                        person,
+                        told.ask.department,
+                        told.ask.predicate,
+                        told.ask.parameter,
+                    ),
+                    outcome_text(told.answer, values) if told.answer else "",
+                )
+
+    def _books(self) -> Database:
+        """Open the books beside the commands that write them; they stay open."""
+        if self._database is None:
+            data = self._folder / "data"
+            data.mkdir(mode=0o700, exist_ok=True)
+            self._database = open_database(url_of("", data))
+        return self._database
 
     def _once(self, words: list[str], *, quiet: bool) -> int:
         line = command("case", *words, "--folder", str(self._folder), "--lang", self._lang)

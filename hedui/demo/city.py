@@ -1,11 +1,11 @@
-"""The demonstration city on disk: what each department has, the open cases, the expected answers.
+"""A demonstration city on disk: what each department has, the open cases, the expected answers.
 
 Knows the thirteen departments and the layout of the folder. Does not know how a node, a registrar
 or a coordinator is set up from it.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from importlib import resources
@@ -13,7 +13,9 @@ from pathlib import Path
 from random import Random
 
 from hedui.demo.case_files import case_file
-from hedui.demo.dirt import spoil
+from hedui.demo.dirt import double, garble, mistype, spoil
+from hedui.demo.district import HOUSEHOLDS, build_district
+from hedui.demo.flaws import Condition, Flaws, see
 from hedui.demo.oracle import expectations
 from hedui.demo.policy import policy_toml
 from hedui.demo.population import STANDARD_FEN, build_world
@@ -31,6 +33,7 @@ class Department:
     zh: str
     en: str
     folder: Path
+    flaws: Flaws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,20 @@ _OFFICES = (
 )
 
 
+_ANSWER = "[[answer]]\n"
+_DATE_OF_VEHICLE = "ccdjrq"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What is written: a world, whose rows may be dirty, and what is wrong at each department."""
+
+    world: World
+    dirty: frozenset[str]
+    flaws: Mapping[str, Flaws]
+    rng: Random
+
+
 def write_city(
     folder: Path, *, seed: int, today: date, standard_fen: int = STANDARD_FEN
 ) -> CityIndex:
@@ -154,29 +171,82 @@ def write_city(
         ValueError: the planted people do not fit that day.
     """
     world = build_world(seed=seed, today=today, standard_fen=standard_fen)
+    flaws = tiny_flaws(today)
     rng = Random(seed)  # noqa: S311 (which rows are spoilt is no secret)
-    departments = tuple(_write_department(folder, office, world, rng) for office in _OFFICES)
+    return _write_world(folder, _Plan(world=world, dirty=world.crowd, flaws=flaws, rng=rng))
+
+
+def tiny_flaws(today: date) -> dict[str, Flaws]:
+    """Give the flaws of the tiny city, which has none but that some data are older than others."""
+    days = Almanac(today)
+    return {one.id: Flaws(age_days=(today - one.as_of(days)).days) for one in _OFFICES}
+
+
+def write_district(
+    folder: Path, *, seed: int, today: date, households: int = HOUSEHOLDS
+) -> CityIndex:
+    """Write a district below a folder; the same arguments write the same bytes.
+
+    Raises:
+        ValueError: the planted people do not fit that day, or the planted cases the size.
+    """
+    departments = [office.id for office in _OFFICES]
+    district = build_district(
+        seed=seed, today=today, departments=departments, households=households
+    )
+    plan = _Plan(
+        world=district.world,
+        dirty=district.world.crowd | district.frail,
+        flaws=district.flaws,
+        rng=Random(seed),  # noqa: S311 (which rows are spoilt is no secret)
+    )
+    return _write_world(folder, plan)
+
+
+def _write_world(folder: Path, plan: _Plan) -> CityIndex:
+    world = plan.world
     return CityIndex(
         folder=folder,
-        departments=departments,
+        departments=tuple(_write_department(folder, office, plan) for office in _OFFICES),
         cases=_write_cases(folder / "cases", world),
-        oracle=_write_oracle(folder / "oracle.json", world),
-        policy=policy_toml(standard_fen, today),
+        oracle=_write_oracle(folder / "oracle.json", plan),
+        policy=policy_toml(world.standard_fen, world.today),
     )
 
 
-def _write_department(folder: Path, office: _Office, world: World, rng: Random) -> Department:
+def _write_department(folder: Path, office: _Office, plan: _Plan) -> Department:
     home = folder / office.id
-    tables = [
-        spoil(table, rng, world.crowd) if table.file.endswith(".csv") else table
-        for table in office.tables(world)
-    ]
+    flaws = plan.flaws[office.id]
+    tables = [_spoilt(table, flaws, plan) for table in office.tables(flaws.filed(plan.world))]
     write_tables(home / "source", tables)
-    as_of = office.as_of(Almanac(world.today))
+    as_of = plan.world.today - timedelta(days=flaws.age_days)
     _write(home / "import.toml", "\n".join(_import_entry(table, as_of) for table in tables))
+    _write(home / "catalogue.toml", _catalogue(office, flaws))
+    return Department(
+        id=office.id,
+        kind=office.kind,
+        zh=office.zh,
+        en=office.en,
+        folder=home,
+        flaws=flaws,
+    )
+
+
+def _spoilt(table: Table, flaws: Flaws, plan: _Plan) -> Table:
+    """Spoil a table as its department would: only exports have dirty numbers."""
+    table = mistype(garble(table, _DATE_OF_VEHICLE, flaws.garbled), flaws.mistyped)
+    if flaws.doubled:
+        table = double(table, plan.rng)
+    return spoil(table, plan.rng, plan.dirty) if table.file.endswith(".csv") else table
+
+
+def _catalogue(office: _Office, flaws: Flaws) -> str:
     template = resources.files("hedui.demo").joinpath(f"departments/{office.kind}.toml")
-    _write(home / "catalogue.toml", template.read_text("utf-8").replace("@PARTY@", office.id))
-    return Department(id=office.id, kind=office.kind, zh=office.zh, en=office.en, folder=home)
+    head, *answers = template.read_text("utf-8").replace("@PARTY@", office.id).split(_ANSWER)
+    kept = [one for one in answers if one.split('"')[1] not in flaws.left_out]
+    text = _ANSWER.join([head, *kept])
+    # Wrapped in an expression, the column's index is of no use: every question reads the table.
+    return text.replace(" = :key", " || '' = :key") if flaws.condition is Condition.SLOW else text
 
 
 def _import_entry(table: Table, as_of: date) -> str:
@@ -204,8 +274,9 @@ def _write_cases(folder: Path, world: World) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _write_oracle(path: Path, world: World) -> Path:
-    rows = [asdict(expected) for expected in expectations(world)]
+def _write_oracle(path: Path, plan: _Plan) -> Path:
+    found = expectations(plan.world.households, see(plan.world, plan.flaws))
+    rows = [asdict(expected) for expected in found]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     _write(path, f"[\n{lines}\n]\n")
     return path

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from federation.errors import BadInput
 from federation.terminal import JsonOption, LangOption, Terminal, reporting, terminal
-from hedui.demo import families
+from hedui.demo import district, district_run, district_screen, families
 from hedui.demo import run as runs
 from hedui.demo import stage as stages
 from hedui.demo.processes import Troupe
@@ -43,21 +43,39 @@ def demo(
         str, typer.Option(help="with --families: monthly standard a person 月标准")
     ] = "425",
     record: Annotated[Path | None, typer.Option(help="record every message here 记录报文")] = None,
+    size: Annotated[
+        Literal["tiny", "district"], typer.Option(help="12 or 507 households 演示规模")
+    ] = "tiny",
+    households: Annotated[
+        int, typer.Option(min=20, max=district.HOUSEHOLDS, help="of a smaller district 户数")
+    ] = district.HOUSEHOLDS,
+    prepare: Annotated[
+        Path | None, typer.Option(help="only make city and federation here 只在此目录生成")
+    ] = None,
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
     """演示城市:核对中心查询十三个部门 A verification centre checks households at 13 departments."""
     at = terminal(lang, json)
-    with reporting(at), _home(folder) as home:
+    with reporting(at), _home(prepare or folder) as home:
+        if prepare:
+            _prepare(home, seed, at)
+            return
+        options = Options(
+            folder=home,
+            seed=seed,
+            kills=kills,
+            households=households if size == "district" else 0,
+            record=record.resolve() if record else None,
+        )
         if serve:
-            _serve(home, seed, at)
-            return
-        if real:
+            _serve(options, at)
+        elif real:
             _families(home, standard, at)
-            return
-        record = record.resolve() if record else None
-        outcome = runs.run(Options(folder=home, seed=seed, kills=kills, record=record), at)
-        _finish(outcome, at)
+        elif options.households:
+            _district(options, at)
+        else:
+            _finish(runs.run(options, at), at)
 
 
 def _finish(outcome: Outcome, at: Terminal) -> None:
@@ -72,6 +90,13 @@ def _finish(outcome: Outcome, at: Terminal) -> None:
         f" {row['refusals']} refusals as expected"
     )
     at.say(line, line)
+    if outcome.wrong or not outcome.verdict.right:
+        raise typer.Exit(1)
+
+
+def _district(options: Options, at: Terminal) -> None:
+    outcome = district_run.run(options, at)
+    district_screen.show(outcome, at)
     if outcome.wrong or not outcome.verdict.right:
         raise typer.Exit(1)
 
@@ -99,12 +124,22 @@ def _families(home: Path, standard: str, at: Terminal) -> None:
         raise typer.Exit(1)
 
 
-def _serve(home: Path, seed: int, at: Terminal) -> None:
+def _prepare(home: Path, seed: int, at: Terminal) -> None:
+    stage = stages.build(home, seed=seed, apart=True)
+    at.emit({"nodes": list(stage.nodes), "cases": len(stage.cases)})
+    at.say(
+        f"已生成 {len(stage.nodes)} 个部门、{len(stage.cases)} 户;各方在同名主机的 {stages.PORT} 端口",
+        f"made {len(stage.nodes)} departments and {len(stage.cases)} households;"
+        f" each party listens on port {stages.PORT} of the host that bears its name",
+    )
+
+
+def _serve(options: Options, at: Terminal) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    stage = stages.build(home, seed=seed)
-    with Troupe(home / "logs") as troupe:
+    stage = stages.build(options.folder, seed=options.seed, households=options.households)
+    with Troupe(options.folder / "logs") as troupe:
         runs.start(troupe, stage, at)
         centre = stage.party(stages.COORDINATOR)
         at.say(

@@ -32,6 +32,7 @@ from federation.ids import PersonId, check_digit
 from federation.manifest import PartyRole
 from federation.terminal import Terminal
 from hedui.demo import stage as stages
+from hedui.demo.policy import policy_toml
 from hedui.demo.processes import Troupe
 from hedui.demo.stage import COORDINATOR, REGISTRAR
 
@@ -131,7 +132,7 @@ def run(folder: Path, standard: Decimal, at: Terminal) -> tuple[Found, Found]:
         f"{len(families):,} real families (401ksubs), monthly standard {standard}",
     )
     home = folder / "federation"
-    stages.found(home, _parties(), policy(cents))
+    stages.found(home, _parties(), policy(cents, today))
     _write_records(home, families, today)
     with Troupe(folder / "logs") as troupe:
         _start(troupe, home, at)
@@ -141,10 +142,9 @@ def run(folder: Path, standard: Decimal, at: Terminal) -> tuple[Found, Found]:
     return found, expected(families, cents)
 
 
-def policy(standard: int) -> bytes:
+def policy(standard: int, today: date) -> bytes:
     """Write the policy for a standard in cents a person and month."""
-    text = Path(__file__).with_name("policy_families.toml").read_text("utf-8")
-    return text.replace("per_head = 0", f"per_head = {_MONTHS * standard}").encode()
+    return policy_toml(standard, today, "policy_families.toml")
 
 
 def _family(number: int, row: dict[str, str], today: date) -> Family:

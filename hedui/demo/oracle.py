@@ -1,15 +1,17 @@
 """The oracle: what every department must answer about everybody in a case.
 
-Knows which questions the city's departments answer and with which parameters; what is true is
-worked out in ``truth``. Deliberately does not read any register, catalogue or policy file.
+Knows which questions the city's departments answer and with which parameters, and what must come
+where a department has something wrong; what is true is worked out in ``truth``. Deliberately does
+not read any register, catalogue or policy file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from hedui.demo import truth
+from hedui.demo.flaws import Condition, Flaws, Seen
 from hedui.demo.question import Question
-from hedui.demo.world import CadreRelative, Death, Household, Orphan, Person, World
+from hedui.demo.world import CadreRelative, Death, Household, Orphan, Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +50,9 @@ _MEDICAL = ("medical_insurance",)
 _SCHOOLS = ("education",)
 _BANKS = ("bank_a", "bank_b", "bank_c")
 _NONE = ("",)
-
-
-def _stale(_: Question) -> str:
-    """Say that the register is older than the policy lets it be for this question."""
-    return "STALE"
+_OLDEST = {"P57": 200, "P60": 120} | dict.fromkeys(("P21", "P22", "P23", "P24"), 62)
+_OLDEST_OF_OTHERS = 45
+"""How many days old an answer's data may be."""
 
 
 MEANINGS: dict[str, Meaning] = {
@@ -101,37 +101,37 @@ MEANINGS: dict[str, Meaning] = {
     "P55": Meaning(_MEDICAL, ("medical-50k", "medical-20k"), truth.medical_costs),
     "P56": Meaning(_MEDICAL, _NONE, truth.serious_disease),
     "P57": Meaning(_SCHOOLS, _NONE, truth.stage),
-    # The term's register is older than the policy lets the question about fees be.
-    "P58": Meaning(_SCHOOLS, _NONE, _stale),
+    "P58": Meaning(_SCHOOLS, _NONE, truth.high_fee),
     "P60": Meaning(("disabled_federation",), _NONE, truth.disability),
     "P61": Meaning(_CIVIL, tuple(truth.AID), truth.receives_aid),
     "P67": Meaning(_CIVIL, _NONE, truth.recorded(Orphan)),
 }
 
 
-def expectations(world: World) -> list[Expectation]:
+def expectations(households: Iterable[Household], seen: Mapping[str, Seen]) -> list[Expectation]:
     """Work out every answer the city's departments can be asked for about the cases."""
     return [
         expected
-        for household in world.households
+        for household in households
         for member in household.members
-        for expected in about(world, household, member.person)
+        for expected in about(seen, household, member.person)
     ]
 
 
-def about(world: World, household: Household, person: Person) -> list[Expectation]:
+def about(seen: Mapping[str, Seen], household: Household, person: Person) -> list[Expectation]:
     """Work out every answer about one person as a member of one household."""
     found: list[Expectation] = []
     for predicate, meaning in MEANINGS.items():
         for department in meaning.departments:
             for parameter in meaning.parameters:
                 question = Question(
-                    world=world,
+                    world=seen[department].world,
                     household=household,
                     person=person,
                     department=department,
                     parameter=parameter,
                 )
+                outcome = _in_spite(predicate, question, seen[department].flaws)
                 found.append(
                     Expectation(
                         case=household.case,
@@ -139,7 +139,23 @@ def about(world: World, household: Household, person: Person) -> list[Expectatio
                         department=department,
                         predicate=predicate,
                         parameter=parameter,
-                        outcome=meaning.outcome(question),
+                        outcome=outcome or meaning.outcome(question),
                     )
                 )
     return found
+
+
+def _in_spite(predicate: str, q: Question, flaws: Flaws) -> str:
+    """Give what comes instead of the truth, in the order in which it would; empty: the truth."""
+    if flaws.condition is Condition.OFFLINE:
+        return "UNAVAILABLE"
+    if q.household.revoked and flaws.condition is Condition.PAUSED:
+        return "REFUSED(CONSENT_REVOKED)"
+    if predicate in flaws.left_out:
+        return "REFUSED(POLICY_NOT_ANSWERED)"
+    if flaws.age_days > _OLDEST.get(predicate, _OLDEST_OF_OTHERS):
+        return "STALE"
+    garbled = predicate == "P42" and q.person.id in flaws.garbled
+    if garbled and truth.vehicle(q) == "YES":
+        return "REFUSED(SOURCE_UNAVAILABLE)"
+    return ""

@@ -34,10 +34,11 @@ def strangers(rng: Random, today: date) -> Iterator[Person]:
         number = resident_number(rng.choice(_AREAS), born, rng.randrange(600, 900))
         if number not in taken:
             taken.add(number)
-            yield Person(id=number, name=_name(rng))
+            yield Person(id=number, name=invented_name(rng))
 
 
-def _name(rng: Random) -> str:
+def invented_name(rng: Random) -> str:
+    """Draw a name that nobody bears; some bear the same."""
     given = rng.choice(SAMPLE_MARKS) + rng.choice(_GIVEN)
     if rng.random() < 0.05:  # names with a middle dot trip up naive comparisons
         return f"阿{rng.choice(_GIVEN)}·{given}"

@@ -32,6 +32,7 @@ class _Member:
     log: Path
     process: subprocess.Popen[bytes] = field(init=False)
     served: bool = False
+    held: bool = False
     deaths: int = 0
 
     def start(self) -> None:
@@ -42,6 +43,15 @@ class _Member:
             self.process = subprocess.Popen(  # noqa: S603 - our own command line
                 command(*self.words), stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
+
+    def stop(self) -> None:
+        """Ask the process to stop, and wait until it has."""
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def ready(self) -> bool:
         """Tell whether the process runs and has said that it serves since it was last started."""
@@ -55,8 +65,8 @@ class _Member:
         return not self.served and self.deaths >= _DEATHS
 
     def revive(self) -> None:
-        """Start the process again if it has ended and there is hope."""
-        if self.process.poll() is None or self.hopeless:
+        """Start the process again if it has ended, may run and there is hope."""
+        if self.process.poll() is None or self.held or self.hopeless:
             return
         self.ready()  # it may have served and ended since anybody looked
         self.deaths += 1
@@ -112,6 +122,7 @@ class Troupe:
             for name in [name for name in waiting if self._members[name].ready()]:
                 waiting.remove(name)
                 yield name
+            waiting = [name for name in waiting if not self._members[name].held]
             late = waiting if time.monotonic() > end else []
             lost = [name for name in waiting if self._members[name].hopeless] or late
             if lost:
@@ -119,11 +130,28 @@ class Troupe:
                 raise Unavailable("DEMO_PROCESS", process=lost[0], log=log)
             time.sleep(_POLL)
 
-    def kill(self, name: str) -> None:
-        """Kill a process without warning; the watcher starts it again."""
+    def kill(self, name: str) -> bool:
+        """Kill a process without warning, if it runs; the watcher starts it again."""
         process = self._members[name].process
+        runs = process.poll() is None
         process.kill()
         process.wait()
+        return runs
+
+    def hold(self, name: str) -> None:
+        """Stop a process in good order, until it is released."""
+        with self._lock:
+            member = self._members[name]
+            member.held = True
+        member.stop()
+
+    def release(self, name: str) -> None:
+        """Let a process run again; the watcher starts it."""
+        self._members[name].held = False
+
+    def runs(self, name: str) -> bool:
+        """Tell whether a process serves now."""
+        return self._members[name].ready()
 
     def stop(self) -> None:
         """Ask all processes to stop, and wait for them."""
@@ -133,11 +161,7 @@ class Troupe:
             for member in self._members.values():
                 member.process.terminate()
             for member in self._members.values():
-                try:
-                    member.process.wait(10)
-                except subprocess.TimeoutExpired:
-                    member.process.kill()
-                    member.process.wait()
+                member.stop()
 
     def _watch(self) -> None:
         while not self._stopping.wait(_POLL):

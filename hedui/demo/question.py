@@ -63,7 +63,7 @@ def _back(day: date, months: int) -> date:
     return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
-def yes(truth: bool) -> str:
+def yes(truth: bool) -> str:  # noqa: FBT001 - a truth is all it takes
     """Write a truth."""
     return "YES" if truth else "NO"
 

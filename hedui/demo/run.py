@@ -16,6 +16,7 @@ from hedui.demo import stage as stages
 from hedui.demo.attacks import Attack, Attacker, Victim
 from hedui.demo.centre import Centre
 from hedui.demo.drill import Drill
+from hedui.demo.flaws import Condition
 from hedui.demo.processes import Troupe
 from hedui.demo.stage import COORDINATOR, REGISTRAR, Stage
 from hedui.demo.verdict import Verdict, compare, read_oracle
@@ -27,11 +28,12 @@ _AGAIN: Final = 8  # times everything is asked again while kills are left; a gra
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a demonstration is to do."""
+    """What a demonstration is to do; with ``households`` it is a district of that size."""
 
     folder: Path
     seed: int = 1
     kills: int = 0
+    households: int = 0
     record: Path | None = None
 
 
@@ -66,16 +68,16 @@ def run(options: Options, at: Terminal) -> Outcome:
     )
     with Troupe(options.folder / "logs") as troupe:
         start(troupe, stage, at)
-        centre = Centre(
+        with Centre(
             stage.party(COORDINATOR),
             patient=options.kills > 0,
             quiet=at.json or options.kills > 0,
             lang=at.lang,
-        )
-        killed = _work(centre, troupe, stage, options, at)
-        labels = centre.labels(stage.cases)
-        attacks = _attack(stage, centre)
-        asked = list(centre.asked(labels))
+        ) as centre:
+            killed = _work(centre, troupe, stage, options, at)
+            labels = centre.labels(stage.cases)
+            attacks = attack(stage, centre)
+            asked = list(centre.asked(labels))
     answered = [(one.key, one.outcome) for one in asked if one.outcome]
     verdict = compare(answered, read_oracle(stage.oracle))
     outcome = Outcome(
@@ -92,23 +94,27 @@ def run(options: Options, at: Terminal) -> Outcome:
 
 
 def start(troupe: Troupe, stage: Stage, at: Terminal) -> None:
-    """Start the registrar and every department, each its own process and database."""
+    """Start the registrar and every department that is there, each its own process and database."""
     folder = str(stage.party(REGISTRAR))
     troupe.start(REGISTRAR, ["registrar", "serve", "--folder", folder, "--json"])
     for _ in troupe.ready():
         at.say("✓ 登记处就绪", "✓ registrar ready")
-    for node in stage.nodes:
+    late = stage.having(Condition.LATE)
+    there = [node for node in stage.nodes if node not in stage.having(Condition.OFFLINE)]
+    for node in there:
         home = stage.party(node)
         words = ["node", "serve", "--folder", str(home), "--json"]
-        troupe.start(node, words, ["--plan", str(home / "import.toml"), "--enrol"])
+        enrol = [] if node in late else ["--enrol"]
+        troupe.start(node, words, ["--plan", str(home / "import.toml"), *enrol])
     began = time.monotonic()
     for number, name in enumerate(troupe.ready()):
         if name != REGISTRAR:
             zh, en = stage.names[name]
-            tail = f"{number:>2}/{len(stage.nodes)}  {time.monotonic() - began:4.1f}"
+            tail = f"{number:>2}/{len(there)}  {time.monotonic() - began:4.1f}"
+            done = ("", "") if name in late else ("、登记名册", ", roll enrolled")
             at.say(
-                f"✓ {zh} 已导入记录、登记名册,开始应答  {tail} 秒",
-                f"✓ {en}: records imported, roll enrolled, answering  {tail} s",
+                f"✓ {zh} 已导入记录{done[0]},开始应答  {tail} 秒",
+                f"✓ {en}: records imported{done[1]}, answering  {tail} s",
             )
 
 
@@ -116,12 +122,10 @@ def _work(
     centre: Centre, troupe: Troupe, stage: Stage, options: Options, at: Terminal
 ) -> list[str]:
     """Open, consent and ask: all cases at once, or a few at a time while processes are killed."""
-    drill = Drill(troupe, centre, kills=options.kills, seed=options.seed)
     if not options.kills:
         _settle(centre, stage.cases, 0)
-        return drill.killed
-    drill.start()
-    try:
+        return []
+    with Drill(troupe, centre, kills=options.kills, seed=options.seed) as drill:
         for number in range(0, len(stage.cases), _TOGETHER):
             some = stage.cases[number : number + _TOGETHER]
             _settle(centre, some, number)
@@ -132,8 +136,6 @@ def _work(
                 centre.attempt("run", "--all", "--again")
             centre.do("run", "--all")
             rounds += 1
-    finally:
-        drill.stop()
     list(troupe.ready())  # the last one killed may still be starting
     at.say(
         f"演练:杀死进程 {len(drill.killed)} 次({'、'.join(drill.killed)}),全部恢复",
@@ -148,7 +150,8 @@ def _settle(centre: Centre, cases: Sequence[Path], number: int) -> None:
     centre.do("run", "--all")
 
 
-def _attack(stage: Stage, centre: Centre) -> list[Attack]:
+def attack(stage: Stage, centre: Centre) -> list[Attack]:
+    """Try every attack, with the first case's applicant as the victim."""
     with open_desk(stage.party(COORDINATOR)) as desk:
         (first,) = desk.standing(centre.case_ids()[:1])
     victim = first.filed.case.applicant
@@ -168,11 +171,21 @@ def _show(stage: Stage, case_id: str, every: Sequence[str], outcome: Outcome, at
         console.print(screen.report(desk.show(case_id), desk.around, at.lang))
         console.print()
         console.print(screen.leaving(desk.leaving(every), desk.around, at.lang))
+    show_attacks(outcome.attacks, at)
+    show_wrong(outcome.verdict, at)
+
+
+def show_attacks(attacks: Sequence[Attack], at: Terminal) -> None:
+    """Say of every attack how it ended."""
     at.say("\n演示中的攻击", "\nattacks in this demonstration")
-    for attack in outcome.attacks:
+    for attack in attacks:
         mark = "✓" if attack.refused else "✗"
         got = attack.got if attack.refused else f"{attack.got} (≠ {attack.expected})"
         at.say(f"  {attack.zh} → {got} {mark}", f"  {attack.en} → {got} {mark}")
-    for key in outcome.verdict.wrong[:20]:
+
+
+def show_wrong(verdict: Verdict, at: Terminal) -> None:
+    """Name the first questions that the oracle answers otherwise, without the person."""
+    for key in verdict.wrong[:20]:
         text = f"  ✗ {key[0]} {key[2]} {key[3]} {key[4]}"
         at.say(text, text)

@@ -17,11 +17,14 @@ from federation import founding
 from federation.clock import SystemClock, business_date
 from federation.founding import FederationPlan, PartyPlan
 from federation.manifest import PartyRole
-from hedui.demo.city import CityIndex, write_city
+from hedui.demo.city import CityIndex, write_city, write_district
+from hedui.demo.flaws import Condition, Flaws
 
 REGISTRAR: Final = "registrar"
 COORDINATOR: Final = "coordinator"
 FOREIGN: Final = "coordinator_neighbour"
+PORT: Final = 7600
+"""Where a party listens that has a host of its own."""
 _NODE_SETTINGS: Final = "[node]\nstatus_refresh = 1.0\n"
 
 
@@ -32,6 +35,7 @@ class Stage:
     folder: Path
     nodes: tuple[str, ...]
     names: Mapping[str, tuple[str, str]]
+    flaws: Mapping[str, Flaws]
     cases: tuple[Path, ...]
     oracle: Path
     today: date
@@ -40,23 +44,45 @@ class Stage:
         """Give a party's folder."""
         return self.folder / party
 
+    def having(self, *conditions: Condition) -> list[str]:
+        """Name the nodes in one of these conditions."""
+        return [node for node in self.nodes if self.flaws[node].condition in conditions]
 
-def build(folder: Path, *, seed: int, record: Path | None = None) -> Stage:
-    """Write the city's records and found a federation around them."""
-    today = business_date(SystemClock().now())
-    city = write_city(folder / "city", seed=seed, today=today)
+
+def build(
+    folder: Path,
+    *,
+    seed: int,
+    households: int = 0,
+    record: Path | None = None,
+    apart: bool = False,
+) -> Stage:
+    """Write a city's records and found a federation around them, each party ``apart`` or not.
+
+    ``households`` is the size of a district; without any it is the tiny city.
+    """
+    records = folder / "city"
+    if households:
+        city = write_district(records, seed=seed, today=_today(), households=households)
+    else:
+        city = write_city(records, seed=seed, today=_today())
     home = folder / "federation"
-    found(home, city_parties(city), city.policy, record)
+    found(home, city_parties(city), city.policy, record, apart=apart)
     for department in city.departments:
         shutil.copytree(department.folder, home / department.id, dirs_exist_ok=True)
     return Stage(
         folder=home,
         nodes=tuple(department.id for department in city.departments),
         names={department.id: (department.zh, department.en) for department in city.departments},
+        flaws={department.id: department.flaws for department in city.departments},
         cases=city.cases,
         oracle=city.oracle,
-        today=today,
+        today=_today(),
     )
+
+
+def _today() -> date:
+    return business_date(SystemClock().now())
 
 
 def city_parties(city: CityIndex) -> list[PartyPlan]:
@@ -75,8 +101,15 @@ def city_parties(city: CityIndex) -> list[PartyPlan]:
     ]
 
 
-def found(folder: Path, nodes: list[PartyPlan], policy: bytes, record: Path | None = None) -> None:
-    """Found a demonstration federation on free ports of the loopback address."""
+def found(
+    folder: Path,
+    nodes: list[PartyPlan],
+    policy: bytes,
+    record: Path | None = None,
+    *,
+    apart: bool = False,
+) -> None:
+    """Found a demonstration federation on free ports of this host, or with a host each."""
     centre = [
         _centre(REGISTRAR, PartyRole.REGISTRAR, "数据局登记处", "Data bureau"),
         _centre(COORDINATOR, PartyRole.COORDINATOR, "核对中心", "Verification centre"),
@@ -92,7 +125,7 @@ def found(folder: Path, nodes: list[PartyPlan], policy: bytes, record: Path | No
             kind=p.kind,
             zh=p.zh,
             en=p.en,
-            endpoint=f"127.0.0.1:{port}",
+            endpoint=own_host(p.id) if apart else f"127.0.0.1:{port}",
             settings=settings + p.settings,
         )
         for p, port in zip(plans, ports, strict=True)
@@ -108,6 +141,11 @@ def found(folder: Path, nodes: list[PartyPlan], policy: bytes, record: Path | No
             cost=SealCost.MINIMAL,
         ),
     )
+
+
+def own_host(party: str) -> str:
+    """Name the address of a party whose host bears its name, as in a network of containers."""
+    return f"{party.replace('_', '-')}:{PORT}"
 
 
 def free_ports(count: int) -> list[int]:

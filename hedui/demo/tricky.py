@@ -1,4 +1,4 @@
-"""The planted cases J, M and N of the domain note (g.2): what must not bar, be mixed up or be hidden.
+"""The planted cases J, M, N of the domain note (g.2): what must not bar, be mixed up or be hidden.
 
 Knows what is true about the people of each case, near the edges of windows and exemptions. Knows
 no expected answer.
@@ -160,7 +160,7 @@ def _car_and_flat(setting: Setting, chen: Person) -> list[Fact]:
     ]
 
 
-def case_m2(setting: Setting) -> Story:
+def case_m2(_setting: Setting) -> Story:
     """Tell of the second namesake, about whom nothing may be found that is the first one's."""
     chen = invent(_NAMESAKE, "790302", date(1988, 8, 8), 33)
     facts = book("790302", chen)

@@ -60,11 +60,15 @@ def registered_here(q: Question) -> str:
 
 
 def same_book(q: Question) -> str:
-    """Say whether the head of the household book is among the declared members."""
+    """Say whether the head of the household book is among the declared members.
+
+    A head who has no line there cannot be told from anybody else, and is taken for a stranger.
+    """
     hukou = _hukou(q)
     if hukou is None:
         return "NO_RECORD"
-    return yes(hukou.cancelled == "none" and hukou.head in q.household.ids())
+    declared = hukou.head in q.household.ids() and bool(q.world.of(Hukou, hukou.head))
+    return yes(hukou.cancelled == "none" and declared)
 
 
 def cancelled(q: Question) -> str:
@@ -126,14 +130,14 @@ def operating_vehicle(q: Question) -> str:
     return yes(any(v.operating for v in owned))
 
 
-def _known_to_civil_affairs(q: Question) -> bool:
-    rolls = [k.department for k in q.world.of(Known, q.person.id)]
-    return "civil_affairs" in rolls or any(q.world.of(kind, q.person.id) for kind in _CIVIL)
+def _known_to_civil_affairs(q: Question, person: str) -> bool:
+    rolls = [k.department for k in q.world.of(Known, person)]
+    return "civil_affairs" in rolls or any(q.world.of(kind, person) for kind in _CIVIL)
 
 
 def marital_status(q: Question) -> str:
     """Say which marital status the register gives."""
-    if not _known_to_civil_affairs(q):
+    if not _known_to_civil_affairs(q, q.person.id):
         return "NO_RECORD"
     marriages = q.world.of(Marriage, q.person.id)
     if not marriages:
@@ -145,11 +149,13 @@ def marital_status(q: Question) -> str:
 
 
 def spouse_declared(q: Question) -> str:
-    """Say whether no spouse was left out of the declaration."""
-    if not _known_to_civil_affairs(q):
+    """Say whether no spouse was left out; one who is not on the roll is taken for a stranger."""
+    if not _known_to_civil_affairs(q, q.person.id):
         return "NO_RECORD"
     spouses = {m.spouse for m in q.world.of(Marriage, q.person.id) if m.ended is None}
-    return yes(spouses <= q.household.ids())
+    return yes(
+        spouses <= q.household.ids() and all(_known_to_civil_affairs(q, one) for one in spouses)
+    )
 
 
 def divorced_lately(q: Question) -> str:

@@ -4,9 +4,9 @@ Knows facts as a person would tell them, one frozen record a fact, money in whol
 file, table, department format, policy or outcome: those read the world and never change it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from federation.clock import months_before
 from federation.ids import PersonId, birth_date
@@ -42,7 +42,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Household:
-    """One case: the household as it was declared, and the programme it asks for."""
+    """One case: the household as it was declared, and the programme it asks for.
+
+    ``revoked``: its consent is withdrawn while some departments have yet to answer.
+    """
 
     case: str
     programme: str
@@ -50,6 +53,7 @@ class Household:
     members: tuple[Member, ...]
     trigger: str = "ENTRY"
     declared_marriage: str = ""
+    revoked: bool = False
 
     def ids(self) -> frozenset[str]:
         """Give the resident numbers of everybody declared."""
@@ -323,14 +327,25 @@ class World:
     crowd: frozenset[str]
     households: tuple[Household, ...]
     facts: tuple[Fact, ...]
+    _found: dict[object, list[Any]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        """Sort facts by kind and by person: a district is asked about a hundred thousand times."""
+        for fact in self.facts:
+            self._found.setdefault(type(fact), []).append(fact)
+            self._found.setdefault((type(fact), fact.person), []).append(fact)
+        for person in self.people:
+            self._found.setdefault(person.id, []).append(person)
 
     def every(self, kind: type[F]) -> list[F]:
         """Give all facts of one kind, in the world's order."""
-        return [fact for fact in self.facts if isinstance(fact, kind)]
+        return self._found.get(kind, [])
 
     def of(self, kind: type[F], person: str) -> list[F]:
         """Give one person's facts of one kind."""
-        return [fact for fact in self.every(kind) if fact.person == person]
+        return self._found.get((kind, person), [])
 
     def person(self, number: str) -> Person:
         """Find somebody by resident number.
@@ -338,10 +353,8 @@ class World:
         Raises:
             KeyError: nobody has that number.
         """
-        for person in self.people:
-            if person.id == number:
-                return person
-        raise KeyError(number)
+        found: Person = self._found[number][0]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,12 @@ def test_the_primitives_take_time_for_everybody() -> None:
 
 
 def test_a_part_is_chosen_by_the_beginning_of_its_name() -> None:
-    assert [one.name for one in chosen("ask.")] == ["ask.standing", "ask.first"]
+    assert [one.name for one in chosen("ask.")] == [
+        "ask.standing",
+        "ask.first",
+        "ask.batch_first",
+        "ask.batch_standing",
+    ]
     assert chosen("") == list(BENCHMARKS)
     with pytest.raises(Exception, match="household"):
         chosen("nothing")
@@ -56,9 +61,20 @@ def test_targets_are_those_of_the_issue() -> None:
     found = {one.name: (one.target, one.direction.value) for one in BENCHMARKS}
     assert json.dumps(found) == json.dumps(
         {
-            "ask.standing": (0.3, "more"),
-            "ask.first": (0.2, "more"),
-            "enrol": (0.6, "more"),
+            "ask.standing": (0.4, "more"),
+            "ask.first": (0.25, "more"),
+            "ask.batch_first": (0.4, "more"),
+            "ask.batch_standing": (0.5, "more"),
+            "enrol": (0.8, "more"),
+            "enrol.second_worker": (None, "more"),
             "household": (None, "less"),
+            "memory.idle.rss": (None, "less"),
+            "memory.idle.pss": (None, "less"),
+            "memory.asked.rss": (None, "less"),
+            "memory.asked.pss": (None, "less"),
+            "memory.idle_1m.rss": (None, "less"),
+            "memory.idle_1m.pss": (None, "less"),
+            "memory.asked_1m.rss": (None, "less"),
+            "memory.asked_1m.pss": (None, "less"),
         }
     )

@@ -1,12 +1,13 @@
 """What is measured is the work: the twin's node gives the answers that the records give."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import town
-from benchmarks.requests import CAR, NEW_CAR, Asking, Held, WrongAnswer
+from benchmarks.requests import CAR, NEW_CAR, Asking, WrongAnswer
 from benchmarks.town import Town
 from department_node.node import Node
 from federation import clock, status
@@ -44,9 +45,9 @@ def node(place: Town, asking: Asking) -> Iterator[Node]:
         opened.registrar = Registrar(asking)  # type: ignore[assignment]
         uri = status.uri_of(place.registrar.id, NODE)
         now = clock.SystemClock().now()
-        opened.status._fetch = lambda _: status.issue(
-            uri, status.pack({}), now, place.registrar.key
-        )
+        opened.status._fetch = lambda _: {
+            0: status.issue(uri, status.pack({}), now, place.registrar.key)
+        }
         opened.status.refresh()
         opened.enrolment().run()
         opened.finish_enrolment()
@@ -89,7 +90,7 @@ def test_a_refusal_or_a_wrong_answer_is_noticed(node: Node, place: Town, asking:
         asking.check(unknown, reply, held)
     request = asking.presenting(held, CAR)
     reply = ask(node, place, request)
-    swapped = [Held(number=one.number + 1, jti=one.jti, token=one.token) for one in held]
+    swapped = [replace(one, number=one.number + 1) for one in held]
     with pytest.raises(WrongAnswer):
         asking.check(request, reply, swapped)
     with pytest.raises(PeerFault):

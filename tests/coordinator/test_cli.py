@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from coordinator import cli
 from coordinator.desk import Desk
 from federation.errors import PeerFault, Unavailable
-from tests.coordinator.town import APPLICANT, WIFE, WIFE_TEXT, Town, case_text
+from federation.exchange import Outcome
+from tests.coordinator.town import APPLICANT, WIFE, WIFE_TEXT, Town, case_text, told
 
 Run = Callable[..., Result]
 
@@ -187,6 +188,45 @@ def test_a_revoked_case_is_asked_no_more(run: Run, file: Path, town: Town) -> No
     assert run("revoke", CASE).output == f"{CASE}  授权已撤销\n"
     assert run("run", CASE).exit_code == 1
     assert not town.departments["tax"].requests
+
+
+def test_a_case_is_suspended_resumed_and_ended_with_its_household(run: Run, file: Path) -> None:
+    run("new", str(file))
+    assert run("suspend", CASE).exit_code == 2
+    run("consent", CASE)
+    assert run("suspend", CASE).output == f"{CASE}  授权已暂停\n"
+    assert run("run", CASE).exit_code == 1
+    assert run("resume", CASE).output == f"{CASE}  授权齐备\n"
+    assert run("household", CASE).output == f"{CASE}  授权已撤销\n"
+    assert run("run", CASE).exit_code == 1
+
+
+def test_a_case_is_reviewed_by_its_old_signatures(run: Run, file: Path) -> None:
+    run("new", str(file))
+    run("consent", CASE)
+    renewed = json.loads(run("renew", CASE, "--trigger", "REVIEW", "--json").stdout)
+    assert (renewed["consent"], renewed["case"] != CASE) == ("FILED", True)
+    assert run("consent", renewed["case"]).exit_code == 0
+    for word in ("ENTRY", "x"):
+        assert run("renew", CASE, "--trigger", word).exit_code == 2
+
+
+def test_a_question_is_rechecked_on_an_objection(run: Run, file: Path, town: Town) -> None:
+    run("new", str(file))
+    run("consent", CASE)
+    run("run", CASE)
+    town.departments["market_regulation"].answer = lambda _: told(Outcome.NO)
+    words = ("recheck", CASE, "--person", "1", "--predicate", "P46", "--evidence")
+    done = run(*words, "0b" * 32)
+    assert done.exit_code == 0
+    assert done.output.startswith("市场监管  ")
+    assert "原答 有  复核 未发现" in done.output
+    again = json.loads(run(*words, "0b" * 32, "--json", "--parameter", "").stdout)
+    assert [(row["before"], row["after"]) for row in again["rechecked"]] == [("NO", "NO")]
+    for paper in ("0b" * 31, "xy" * 32):
+        assert run(*words, paper).exit_code == 2
+    nothing = run("recheck", CASE, "--person", "9", "--predicate", "P46", "--evidence", "0b" * 32)
+    assert (nothing.exit_code, "NOTHING_TO_RECHECK" in nothing.stderr) == (2, True)
 
 
 def test_a_file_that_is_too_large_is_not_read_whole(run: Run, file: Path) -> None:

@@ -1,14 +1,24 @@
 """Asking: every answer comes home, whoever is slow, absent, refusing or killed in between."""
 
+import tempfile
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from coordinator.asking import conductor
 from coordinator.asking.conductor import UNSETTLED, Event, Patience, State, units
-from coordinator.asking.journal import Batch, Journal, Open
+from coordinator.asking.journal import Batch, Journal
 from coordinator.asking.record import Record
+from coordinator.asking.requests import Asker, Request, compose
+from coordinator.asking.waiting import Open
 from coordinator.board import Board
 from coordinator.findings.assess import Status
 from federation import limits
@@ -19,6 +29,7 @@ from tests.coordinator.town import (
     APPLICANT,
     KINDS,
     WIFE_TEXT,
+    Departments,
     Killed,
     Town,
     case_text,
@@ -121,7 +132,7 @@ def test_many_cases_at_an_absent_department_cost_its_patience_once(town: Town) -
     with town.desk() as desk:
         desk.run(ids)
     lanes = 2
-    assert len(bank.requests) <= 20 + lanes * (town.patience.tries - 1)
+    assert len(bank.requests) <= 20 + lanes * town.patience.tries  # a stream is a try too
     assert all(len(town.departments[n].requests) == 20 for n in KINDS if n != "bank_b")
 
 
@@ -540,3 +551,215 @@ def test_an_interrupted_run_ends_without_waiting_for_pauses(town: Town) -> None:
     with town.desk() as desk, pytest.raises(Killed):
         desk.run([case])
     assert time.monotonic() - began < 10
+
+
+# ---- many requests over one stream
+
+
+@dataclass
+class Streaming(Departments):
+    """Departments over streams that take requests ahead; those of the tax office break as planned.
+
+    A plan says after how many replies a stream ends, and how: ``refused`` before the next request
+    is seen, its answer ``lost``, the stream ``ended`` as if all were told, or ``deaf``: no request
+    was ever taken. With ``twice`` a reply comes once more, with ``garbled`` one that is none.
+    """
+
+    plan: list[tuple[int, str]] = field(default_factory=list)
+    streamed: list[int] = field(default_factory=list)
+    ahead: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stream(self, department: str, requests: Iterable[bytes]) -> Iterator[bytes]:
+        if department != "tax":
+            yield from super().stream(department, requests)
+            return
+        with self.lock:
+            at, how = self.plan.pop(0) if self.plan else (-1, "")
+            self.streamed.append(0)
+            mine = len(self.streamed) - 1
+        if how == "deaf":
+            raise gone(department)
+        taken: Queue[bytes | None] = Queue()
+        threading.Thread(target=self._take, args=(requests, taken), daemon=True).start()
+        while (request := taken.get(timeout=20)) is not None:
+            if self.streamed[mine] == at:
+                yield from self._break(how, request)
+                return
+            time.sleep(0.001)
+            with self.lock:
+                self.ahead = max(self.ahead, taken.qsize() + 1)
+            reply = self.call(department, request)
+            self.streamed[mine] += 1
+            yield reply
+
+    def _take(self, requests: Iterable[bytes], taken: Queue[bytes | None]) -> None:
+        for request in requests:
+            taken.put(request)
+        taken.put(None)
+
+    def _break(self, how: str, request: bytes) -> Iterator[bytes]:
+        if how == "garbled":
+            yield b"\xff"
+        if how in {"lost", "twice"}:
+            reply = self.call("tax", request)
+            if how == "twice":
+                yield from (reply, reply)
+        if how in {"refused", "lost"}:
+            raise gone("tax")
+
+
+def streaming(town: Town, *plan: tuple[int, str]) -> Streaming:
+    departments = Streaming(town.departments.by_id, plan=list(plan))
+    town.departments = departments
+    return departments
+
+
+def counted(town: Town) -> list[bytes]:
+    """Have the tax office note every question that costs a use."""
+    asked: list[bytes] = []
+
+    def answer(question: Question) -> Answer:
+        asked.append(question.case_ref)
+        return towns.yes_no(question)
+
+    town.departments["tax"].answer = answer
+    return asked
+
+
+def many(town: Town, count: int) -> list[str]:
+    return town.ready(*[case_text(commission=f"c-{i}") for i in range(count)])
+
+
+def test_many_units_go_over_one_stream_of_each_lane(town: Town) -> None:
+    ids = many(town, 12)
+    departments, asked = streaming(town), counted(town)
+    with town.desk() as desk:
+        ran = desk.run(ids)
+    assert (ran.answered, ran.refused, ran.silent) == (60, 0, 0)
+    assert len(departments.streamed) <= 2
+    assert sum(departments.streamed) >= 11  # the last may be settled alone
+    assert departments.ahead <= 3
+    assert len(asked) == len(set(asked)) == 12
+    assert all(town.outcomes(case) == ALONE for case in ids)
+
+
+def test_a_single_unit_needs_no_stream(town: Town) -> None:
+    (case,) = town.ready()
+    departments = streaming(town)
+    with town.desk() as desk:
+        desk.run([case])
+    assert departments.streamed == []
+    assert town.outcomes(case) == ALONE
+
+
+BREAKS = st.tuples(st.integers(0, 8), st.sampled_from(["refused", "lost", "ended", "deaf"]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(plan=st.lists(BREAKS, max_size=4), group=st.integers(1, 4), items=st.sampled_from([2, 1000]))
+def test_a_stream_that_breaks_loses_nothing_and_asks_nothing_twice(
+    plan: list[tuple[int, str]], group: int, items: int
+) -> None:
+    """Wherever it breaks, also in a unit of several requests: one run brings every answer home."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        town = towns.build(Path(folder))
+        ids = many(town, 9)
+        streaming(town, *plan)
+        asked = counted(town)
+        seen: list[Event] = []
+        patch.setattr(limits, "ITEMS", items)
+        with town.desk() as desk:
+            ran = desk.run(ids, seen.append, group=group)
+        assert (ran.answered, ran.refused, ran.silent) == (45, 0, 0)
+        assert all(town.outcomes(case) == ALONE for case in ids)
+        assert len(asked) == len(set(asked)) == 9
+        ended = [e.questions for e in seen if e.department == "tax" and e.state is State.ANSWERED]
+        assert sum(ended) == 9
+        assert all(state == "ANSWERED" for _, state, _, _ in states(town))
+
+
+@pytest.mark.parametrize("how", ["twice", "garbled"])
+@pytest.mark.parametrize("at", [0, 1, 5, 8])
+def test_a_stream_of_lies_stops_nobody_else_and_is_not_believed(
+    town: Town, how: str, at: int
+) -> None:
+    ids = many(town, 9)
+    streaming(town, (at, how), (at, how))
+    with town.desk() as desk:
+        desk.run(ids)
+        others = [name for name in KINDS if name != "tax"]
+        for case in ids:
+            told_of = town.outcomes(case)
+            assert all(told_of[key] == ALONE[key] for key in ALONE if key[1] in others)
+        desk.run(ids)
+    assert all(town.outcomes(case) == ALONE for case in ids)
+    assert {error for *_, error in states(town)} <= {"", "WRONG_ANSWER", "MALFORMED"}
+
+
+def test_an_absent_department_is_given_up_after_one_stream(town: Town) -> None:
+    ids = many(town, 9)
+    departments = streaming(town, *[(0, "deaf")] * 20)
+    town.departments["tax"].script = [gone("tax")] * 100
+    seen: list[Event] = []
+    with town.desk() as desk:
+        desk.run(ids, seen.append)
+    assert len(departments.streamed) <= 2
+    silent = [e.questions for e in seen if e.department == "tax" and e.state is State.SILENT]
+    assert sum(silent) == 9
+
+
+def test_what_a_stream_was_asked_to_present_again_is_settled_after_it(town: Town) -> None:
+    ids = many(town, 6)
+    with town.desk() as desk:
+        desk.run(ids)
+        town.departments["tax"].known.clear()
+        streaming(town)
+        ran = desk.run(ids, again=True)
+    assert (ran.answered, ran.silent) == (30, 0)
+    last = town.departments["tax"].requests[-1]
+    assert all(question.presentation for question in questions_of(last))
+    assert all(town.outcomes(case) == ALONE for case in ids)
+
+
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_a_fault_while_a_request_is_made_ends_the_run_and_loses_nothing(
+    town: Town, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    ids = many(town, 6)
+    streaming(town)
+    asked = counted(town)
+    left = [at]
+
+    def failing(asker: Asker, department: str, *args: Any) -> Request:
+        if department == "tax":
+            left[0] -= 1
+            if left[0] == 0:
+                raise ZeroDivisionError
+        return compose(asker, department, *args)
+
+    monkeypatch.setattr(conductor, "compose", failing)
+    with town.desk() as desk, pytest.raises(ZeroDivisionError):
+        desk.run(ids)
+    with town.desk() as desk:
+        desk.run(ids)
+    assert all(town.outcomes(case) == ALONE for case in ids)
+    assert len(asked) == len(set(asked)) == 6
+
+
+@settings(max_examples=25, deadline=None)
+@given(at=st.integers(1, 75), after=st.booleans())
+def test_a_kill_between_any_two_steps_of_streams_loses_nothing(at: int, after: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        town = towns.build(Path(folder))
+        ids = many(town, 5)
+        streaming(town)
+        asked = counted(town)
+        town.wrap_journal = lambda journal: Dying(journal, at, after=after)
+        with town.desk() as desk, pytest.raises(Killed):
+            desk.run(ids)
+        town.wrap_journal = lambda journal: journal
+        with town.desk() as desk:
+            desk.run(ids)
+        assert all(town.outcomes(case) == ALONE for case in ids)
+        assert len(asked) == len(set(asked)) == 5

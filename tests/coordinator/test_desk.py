@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coordinator import desk as desks
+from coordinator import consent_desk
 from coordinator.casework.cases import Case
 from coordinator.casework.filed import ConsentStage, FiledConsent
 from coordinator.findings import report as reports
@@ -344,7 +344,7 @@ def test_a_refused_form_does_not_hold_up_the_others(
 def test_a_consent_that_ended_at_the_registrar_does_not_hold_up_the_others(
     town: Town, monkeypatch: pytest.MonkeyPatch, code: str, stage: ConsentStage
 ) -> None:
-    monkeypatch.setattr(desks, "FORMS", 2)
+    monkeypatch.setattr(consent_desk, "FORMS", 2)
     ids = opened(town, *[case_text(commission=f"c-{i}") for i in range(4)])
     with town.desk() as desk:
         town.registrar.script = [None, Unavailable("PEER_SLOW")]

@@ -11,6 +11,7 @@ from coordinator.asking import requests
 from coordinator.asking.requests import (
     Asker,
     CaseTerms,
+    Held,
     Pair,
     Subject,
     Wanted,
@@ -52,7 +53,7 @@ def subject(
         for i, pair in enumerate(PAIRS)
     }
     token = consent.issue(replace(CLAIMS, jti=jti), grants, ISSUER)
-    return Subject(case=case, place=place, jti=jti, token=token, presented=presented)
+    return Subject(case=case, place=place, held=Held(jti=jti, token=token, presented=presented))
 
 
 def wanted(*subjects: Subject, pairs: list[Pair] = PAIRS[:2]) -> list[Wanted]:
@@ -119,7 +120,7 @@ def test_who_was_shown_before_is_named_and_who_was_not_is_presented() -> None:
     partly = subject(terms(), 1, presented=frozenset(PAIRS[:1]))
     request = compose(ASKER, "tax", wanted(known, partly), NOW, counting())
     first, second, third, fourth = questions_of(request.data)
-    assert {first.jti, second.jti} == {known.jti}
+    assert {first.jti, second.jti} == {known.held.jti}
     assert third.presentation == fourth.presentation != b""
     assert len(codec.decode_batch(request.data).presentations) == 1
 
@@ -199,7 +200,7 @@ def test_cases_stay_whole_and_messages_within_their_size(monkeypatch: pytest.Mon
     monkeypatch.setattr(limits, "ITEMS", 9)
     assert [len(part) for part in parts(asked)] == [8, 8, 8]
     monkeypatch.setattr(limits, "ITEMS", 1000)
-    monkeypatch.setattr(requests, "REQUEST_BYTES", len(subjects[0].token) * 4)
+    monkeypatch.setattr(requests, "REQUEST_BYTES", len(subjects[0].held.token) * 4)
     found = list(parts(asked))
     assert [len(part) for part in found] == [8, 8, 8]
     assert [one for part in found for one in part] == asked
@@ -220,3 +221,80 @@ def test_different_purposes_never_share_a_request() -> None:
         {Purpose.REVIEW},
         {Purpose.ENTRY},
     ]
+
+
+# ---- a household is shown whole
+
+
+def household(case: CaseTerms, *presented: frozenset[Pair]) -> list[Subject]:
+    """Make the subjects of one household, each with what was shown of it before."""
+    alone = [subject(case, place, presented=shown) for place, shown in enumerate(presented)]
+    everybody = tuple(one.held for one in alone)
+    return [replace(one, household=everybody) for one in alone]
+
+
+def shown_in(asked: list[Wanted]) -> dict[bytes, set[Pair]]:
+    """Give the pairs that a request discloses of each token that it presents."""
+    request = compose(ASKER, "tax", asked, NOW, counting())
+    read = [
+        consent.read(one, {ISSUER.kid: ISSUER.verify_key})
+        for one in codec.decode_batch(request.data).presentations
+    ]
+    assert len({one.claims.jti for one in read}) == len(read)
+    return {one.claims.jti: set(one.grants) for one in read}
+
+
+NEW: frozenset[Pair] = frozenset()
+KNOWN: frozenset[Pair] = frozenset(PAIRS)
+
+
+def test_with_a_new_token_goes_its_household_with_nothing_disclosed() -> None:
+    first, second, third = household(terms(), NEW, NEW, frozenset(PAIRS[:1]))
+    assert shown_in(wanted(first)) == {
+        first.held.jti: set(PAIRS[:2]),
+        second.held.jti: set(),
+        third.held.jti: set(PAIRS[:1]),
+    }
+
+
+def test_a_household_that_is_known_is_not_shown_again() -> None:
+    first, second = household(terms(), KNOWN, frozenset(PAIRS[:1]))
+    assert shown_in(wanted(first)) == {}
+    assert shown_in(wanted(second)) == {second.held.jti: set(PAIRS[:2])}
+
+
+def test_who_stands_alone_takes_nobody_along() -> None:
+    first, second = household(terms(), NEW, NEW)
+    alone = replace(first, household=(), recheck=True)
+    assert set(shown_in(wanted(alone))) == {first.held.jti}
+    both = wanted(alone, replace(second, household=()))
+    assert set(shown_in(both)) == {first.held.jti, second.held.jti}
+
+
+def test_a_recheck_beside_an_ordinary_question_is_shown_by_its_own_token() -> None:
+    (ordinary,) = household(terms(), NEW)
+    recheck = replace(subject(terms("HD-1"), 7), place=0, recheck=True)
+    asked = [*wanted(ordinary), *wanted(recheck)]
+    assert set(shown_in(asked)) == {ordinary.held.jti, recheck.held.jti}
+
+
+@given(st.lists(st.lists(st.sampled_from([NEW, KNOWN]), min_size=1, max_size=4), max_size=4))
+def test_whoever_is_new_never_comes_without_the_household(
+    cases: list[list[frozenset[Pair]]],
+) -> None:
+    subjects = [s for i, one in enumerate(cases) for s in household(terms(f"HD-{i}"), *one)]
+    asked = wanted(*subjects[::2])
+    if not asked:
+        return
+    shown = shown_in(asked)
+    for one in {question.subject.held.jti: question.subject for question in asked}.values():
+        if not one.held.presented:
+            assert {held.jti for held in one.household} <= shown.keys()
+
+
+def test_a_household_counts_whole_for_the_size_of_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cases = [household(terms(f"HD-{i}"), NEW, NEW, NEW)[0] for i in range(4)]
+    monkeypatch.setattr(requests, "REQUEST_BYTES", len(cases[0].held.token) * 7)
+    assert [len(part) for part in parts(wanted(*cases))] == [4, 4]

@@ -7,7 +7,7 @@ it was sent is kept, so that a test can say which bytes came twice.
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +18,9 @@ from coordinator.asking.planner import Surroundings
 from coordinator.asking.record import Record
 from coordinator.asking.requests import Asker
 from coordinator.casework import programmes
+from coordinator.consent_desk import ConsentTerms
 from coordinator.database import Database, open_database, url_of
-from coordinator.desk import Books, ConsentTerms, Desk
+from coordinator.desk import Books, Desk
 from coordinator.store import Store
 from crypto.keys import SigningKey
 from federation import catalogue, clock, consent, policy, status
@@ -29,8 +30,10 @@ from federation.consenting import (
     ConsentForm,
     ConsentReceipt,
     ConsentState,
+    GrantRequest,
     IssuedToken,
     IssuedTokens,
+    Objection,
 )
 from federation.errors import Refused
 from federation.exchange import Answer, Header, Outcome, Purpose, Question, Refusal, Scope
@@ -52,32 +55,39 @@ title = { zh = "测试", en = "Test" }
 id = "wage-12s"
 kind = "rung"
 per_head = 996000
+comparator = "le"
 zh = "12个月低保标准"
 en = "12 months of the dibao standard"
+source = "测试"
 [[parameter]]
 id = "deposit-12s"
 kind = "rung"
 per_head = 996000
+comparator = "le"
 zh = "12个月低保标准"
 en = "12 months of the dibao standard"
+source = "测试"
 [[parameter]]
 id = "si-base"
 kind = "band"
 edges = [83000, 124500]
 zh = "缴费基数档"
 en = "contribution base bands"
+source = "测试"
 [[parameter]]
 id = "from-zero"
 kind = "band"
 edges = [0, 100050]
 zh = "零起"
 en = "from zero"
+source = "测试"
 [[parameter]]
 id = "w12m"
 kind = "window"
 months = 12
 zh = "近12个月"
 en = "last 12 months"
+source = "测试"
 """ + "".join(
     f"""
 [[rule]]
@@ -86,6 +96,9 @@ purposes = ["ENTRY", "REVIEW"]
 parameters = {parameters}
 period = "month"
 max_age_days = 120
+source = "测试"
+zh = "测试"
+en = "test"
 """
     for predicate, parameters in (
         ("P07", []),
@@ -285,6 +298,10 @@ class Departments:
     def __getitem__(self, department: str) -> Department:
         return self.by_id[department]
 
+    def stream(self, department: str, requests: Iterable[bytes]) -> Iterator[bytes]:
+        for request in requests:
+            yield self.call(department, request)
+
     def call(self, department: str, request: bytes) -> bytes:
         return self.by_id[department].call(request)
 
@@ -297,6 +314,12 @@ class RegistrarTwin:
     holder: SigningKey
     forms: dict[bytes, ConsentForm] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
+    suspended: set[str] = field(default_factory=set)
+    households: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    objections: list[Objection] = field(default_factory=list)
+    expires: int = 0
+    remembers: bool = False
+    given: dict[str, IssuedTokens] = field(default_factory=dict)
     refusing: dict[str, str] = field(default_factory=dict)
     script: list[BaseException | None] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -310,13 +333,67 @@ class RegistrarTwin:
         for number in consent_nos:
             if number in self.refusing:
                 raise Refused(self.refusing[number])
-        by_number = {form.reference.hex(): form for form in self.forms.values()}
-        return [self._issued(number, by_number[number]) for number in consent_nos]
+            if number in self.revoked:
+                raise Refused("CONSENT_REVOKED")
+            if number in self.suspended:
+                raise Refused("CONSENT_SUSPENDED")
+        for number in consent_nos:
+            if number not in self.given or not self.remembers:
+                self.given[number] = self._issued(number, self.form(number))
+        return [self.given[number] for number in consent_nos]
+
+    def form(self, number: str) -> ConsentForm:
+        return self.forms[bytes.fromhex(number)]
 
     def revoke(self, consent_nos: Sequence[str]) -> list[ConsentReceipt]:
         self._step("revoke")
         self.revoked |= set(consent_nos)
         return []
+
+    def suspend(self, consent_nos: Sequence[str]) -> list[ConsentReceipt]:
+        self._step("suspend")
+        self.suspended |= set(consent_nos)
+        return self._end(consent_nos)
+
+    def resume(self, consent_nos: Sequence[str]) -> list[ConsentReceipt]:
+        self._step("resume")
+        self.suspended -= set(consent_nos)
+        return self._end(consent_nos)
+
+    def change_household(self, consent_no: str) -> tuple[str, ...]:
+        self._step("household")
+        ended = self.households.get(consent_no, (consent_no,))
+        self.revoked |= set(ended)
+        return ended
+
+    def recheck(self, objection: Objection) -> IssuedTokens:
+        self._step("recheck")
+        known = [one for one in self.objections if one == objection]
+        if not known:
+            self.objections.append(objection)
+        wanted = objection.person, objection.predicate, objection.parameter
+        form = self.form(objection.consent_no)
+        tokens = [
+            IssuedToken(
+                person=one.person,
+                department=one.department,
+                token=self._token(
+                    one.department, [replace(self._grant(one, form), max_uses=1, recheck=True)]
+                ),
+            )
+            for one in form.grants
+            if (one.person, one.predicate, one.parameter) == wanted
+        ]
+        return IssuedTokens(consent_no=objection.consent_no, tokens=tuple(tokens))
+
+    def _end(self, consent_nos: Sequence[str]) -> list[ConsentReceipt]:
+        if self.revoked & set(consent_nos):
+            raise Refused("CONSENT_REVOKED")
+        receipts = [self._receipt(self.form(number)) for number in consent_nos]
+        return [
+            replace(one, state=ConsentState.SUSPENDED) if one.consent_no in self.suspended else one
+            for one in receipts
+        ]
 
     def _step(self, name: str) -> None:
         self.calls[name] += 1
@@ -328,7 +405,11 @@ class RegistrarTwin:
         before = self.forms.setdefault(form.reference, form)
         if before.grants != form.grants or before.not_after != form.not_after:
             raise Refused("CONSENT_CHANGED")
-        missing = tuple(i for i, person in enumerate(form.persons) if not person.evidence)
+        missing = (
+            ()
+            if form.renews
+            else tuple(i for i, person in enumerate(form.persons) if not person.evidence)
+        )
         return ConsentReceipt(
             reference=form.reference,
             consent_no=form.reference.hex(),
@@ -339,23 +420,27 @@ class RegistrarTwin:
     def _issued(self, number: str, form: ConsentForm) -> IssuedTokens:
         wanted: dict[tuple[int, str], list[Grant]] = {}
         for one in form.grants:
-            grant = Grant(
-                predicate=one.predicate,
-                parameter=one.parameter,
-                form=catalogue.load().predicate(one.predicate).form.value,
-                max_uses=one.max_uses,
-                members=form.members,
-            )
-            wanted.setdefault((one.person, one.department), []).append(grant)
+            grants = wanted.setdefault((one.person, one.department), [])
+            grants.append(self._grant(one, form))
         tokens = tuple(
             IssuedToken(person=person, department=department, token=self._token(department, grants))
             for (person, department), grants in wanted.items()
         )
         return IssuedTokens(consent_no=number, tokens=tokens)
 
+    def _grant(self, one: GrantRequest, form: ConsentForm) -> Grant:
+        return Grant(
+            predicate=one.predicate,
+            parameter=one.parameter,
+            form=catalogue.load().predicate(one.predicate).form.value,
+            max_uses=one.max_uses,
+            members=form.members,
+        )
+
     def _token(self, department: str, grants: list[Grant]) -> bytes:
         claims = replace(CLAIMS, audience=department, jti=os.urandom(16), sub=os.urandom(32))
         claims = replace(claims, holder=self.holder.verify_key.raw)
+        claims = replace(claims, expires=self.expires or claims.expires)
         return consent.issue(claims, {os.urandom(16): grant for grant in grants}, self.key)
 
 
@@ -486,6 +571,7 @@ class Town:
                     days=100,
                     max_uses=12,
                     issuers=dict(self.around.manifest.registrar.keys),
+                    holder=self.keys["coordinator"].verify_key.raw,
                 ),
                 clock=self.clock,
             )

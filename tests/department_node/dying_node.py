@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from department_node.store import Ledger
+from department_node.ledger import Ledger
 from federation import party as parties
 from federation.clock import FixedClock
 from federation.manifest import PartyRole

@@ -117,7 +117,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     twin = twins.make(tmp_path / "f")
     monkeypatch.setattr(SystemClock, "now", lambda _: NOW)
     monkeypatch.setattr(RegistrarClient, "evaluate", lambda _, batch: twin.evaluate(batch))
-    monkeypatch.setattr(RegistrarClient, "status_list", lambda _, d: twin.status_list(d))
+    monkeypatch.setattr(RegistrarClient, "status_lists", lambda _, d: twin.status_lists(d))
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     monkeypatch.delenv("LC_ALL", raising=False)
     monkeypatch.delenv("HEDUI_LANG", raising=False)
@@ -476,7 +476,8 @@ def test_explain_a_predicate_of_a_node_that_never_ran(office: Office) -> None:
     assert verdict(office.json("explain", "P42"))["code"] == "STATUS_LIST_STALE"
     path = office.folder / "catalogue.toml"
     text = path.read_text("utf-8")
-    (office.folder / "data" / STATUS_FILE).write_bytes(office.twin.status_list("public_security"))
+    signed = office.twin.status_list("public_security").decode()
+    (office.folder / "data" / STATUS_FILE).write_text(f'{{"0":"{signed}"}}', "utf-8")
     path.write_text(text.replace("2026-11-17", "2001-01-01"), "utf-8")
     assert verdict(office.json("explain", "P42"))["code"] == "STALE"
     assert "STALE" in office.text("explain", "P42", "--lang", "en")
@@ -612,7 +613,7 @@ def test_doctor_goes_on_after_a_fault(
     def unreachable(*_: object) -> object:
         raise Unavailable("PEER_UNREACHABLE", peer="registrar")
 
-    monkeypatch.setattr(RegistrarClient, "status_list", unreachable)
+    monkeypatch.setattr(RegistrarClient, "status_lists", unreachable)
     (office.folder / "records.sqlite").write_bytes(b"garbage" * 100)
     found = findings(office, code=1)
     assert found["registrar"]["ok"] is False

@@ -9,11 +9,10 @@ import pytest
 
 from department_node import consents
 from department_node.answer import Answerer
-from department_node.consents import Consents
 from department_node.node import Node
 from federation import consent, limits
 from federation.consent import Consent
-from federation.errors import HeduiError, PeerFault, Refused, Unavailable
+from federation.errors import HeduiError, PeerFault, Unavailable
 from federation.exchange import Outcome, Question, Refusal
 from federation.wire import codec
 from tests.support import twin as twins
@@ -69,7 +68,7 @@ INVALID = (Outcome.REFUSED, Refusal.CONSENT_INVALID)
 
 
 def stored(node: Node, jti: bytes) -> bytes | None:
-    return node.store.presentation(jti)
+    return node.store.ledger().presentations([jti]).get(jti)
 
 
 def test_a_token_is_kept_once_it_has_admitted_a_question(
@@ -232,9 +231,8 @@ def test_memory_is_bounded_by_grants(
 ) -> None:
     twin, node = built
     monkeypatch.setattr(consents, "REMEMBERED", 9)
-    own = Consents(node.store, twin.registrar.manifest.registrar.keys, "registrar")
     answerer = node.answerer()
-    answerer._consents = own
+    own = answerer._consents
     tokens = [two_grants(twin) for _ in range(5)]
     for _, token in tokens:
         ask(answerer, twin, [shown(token)], token)
@@ -281,5 +279,69 @@ def test_a_union_that_no_longer_fits_is_the_newer_presentation() -> None:
 
 def test_what_no_token_names_is_refused_not_guessed(twin: Twin, answerer: Answerer) -> None:
     question = Question(predicate="P40", presentation=bytes(32), case_ref=bytes(32))
-    with pytest.raises(Refused, match="CONSENT_INVALID"):
-        answerer._consents.find(question, answerer._consents.open(()))
+    assert ask(answerer, twin, [question]) == [INVALID]
+
+
+def test_two_tokens_with_one_id_are_both_refused(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    """In one request, and against one that is stored and no longer remembered."""
+    twin, node = built
+    claims = twin.claims("public_security", WITH_CAR)
+    one = twin.token(claims, grant("P40"))
+    other = twin.token(claims, grant("P42", "w12m", "window"))
+    questions = [shown(one), shown(other, "P42", "w12m")]
+    with pytest.raises(PeerFault, match="CONSENT_INVALID"):
+        ask(answerer, twin, questions, one, other)
+    assert stored(node, claims.jti) is None
+    assert ask(answerer, twin, questions[:1], one) == [YES]
+    with pytest.raises(PeerFault, match="CONSENT_INVALID"):
+        ask(node.answerer(), twin, questions[1:], other)
+    assert stored(node, claims.jti) == one
+
+
+def test_a_later_token_of_a_household_that_was_shown_is_answered(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, _ = built
+    first, second = (twin.claims("public_security", one) for one in (WITH_CAR, WITHOUT_CAR))
+    commitment = consent.household_commitment(bytes(16), [first.sub, second.sub])
+    both = [replace(one, household_commitment=commitment) for one in (first, second)]
+    tokens = [twin.token(one, grant("P40")) for one in both]
+    ask(answerer, twin, [shown(one) for one in tokens], *tokens)
+    later = twin.token(replace(both[0], jti=b"later" + both[0].jti[5:]), grant("P40"))
+    assert ask(answerer, twin, [shown(later)], later) == [YES]
+
+
+def test_a_stored_token_that_no_key_verifies_any_more_is_refused(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, node = built
+    jti, token = two_grants(twin)
+    ask(answerer, twin, [shown(token)], token)
+    own = consents.Consents(lambda: replace(node.party.manifest.registrar, keys={}))
+    for _ in range(2):  # nor is it remembered
+        (found,) = own.find([named(jti)], own.open(()), node.store.ledger())
+        assert isinstance(found, PeerFault)
+
+
+def test_a_token_that_names_another_issuer_is_refused(twin: Twin, answerer: Answerer) -> None:
+    claims = replace(twin.claims("public_security", WITH_CAR), issuer="tax")
+    token = twin.token(claims, grant("P40"))
+    assert ask(answerer, twin, [shown(token)], token) == [INVALID]
+
+
+def test_a_retired_key_of_the_registrar_is_forgotten(
+    built: tuple[Twin, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was verified before does not outlive the key that signed it."""
+    twin, node = built
+    answerer = node.answerer()
+    jti, token = two_grants(twin)
+    assert ask(answerer, twin, [shown(token)], token) == [YES]
+    registrar = twin.registrar.manifest.registrar
+    retired = replace(registrar, keys={})
+    monkeypatch.setattr(answerer._consents, "_registrar", lambda: retired)
+    assert ask(answerer, twin, [named(jti)]) == [INVALID]
+    monkeypatch.setattr(answerer._consents, "_registrar", lambda: registrar)
+    assert ask(answerer, twin, [named(jti)]) == [YES]

@@ -1,13 +1,16 @@
 """Enrolment: nobody is forgotten, nothing is asked twice, no lie is believed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, Lock
+from time import sleep
 
 import pytest
 
-from department_node.enrolment import JUMP, Enrolment, Tally
+from crypto import oprf
+from department_node.enrolment import JUMP, Enrolment, Tally, Terms
 from department_node.records import SqliteRecords
 from department_node.store import Store
 from federation.enrolment import BlindBatch, BlindEvaluation
@@ -40,7 +43,12 @@ class Town:
         write_roll(self.path, rows)
 
     def enrol(
-        self, rows: list[Row] | None = None, *, epoch: int = EPOCH, see: list[int] | None = None
+        self,
+        rows: list[Row] | None = None,
+        *,
+        epoch: int = EPOCH,
+        see: list[int] | None = None,
+        workers: int = 1,
     ) -> Tally:
         if rows is not None:
             write_roll(self.path, rows)
@@ -51,8 +59,11 @@ class Town:
                 records=records,
                 store=self.store,
                 registrar=self.registrar,
-                epoch=epoch,
-                public_key=FakeRegistrar().evaluator.public_key,
+                terms=Terms(
+                    epoch=epoch,
+                    public_key=FakeRegistrar().evaluator.public_key,
+                    workers=workers,
+                ),
             )
             done = see if see is not None else []
             return run.run(lambda t: done.append(t.known + t.enrolled + sum(t.rejected.values())))
@@ -95,10 +106,11 @@ def test_a_roll_of_2500_in_batches(town: Make) -> None:
     seen: list[int] = []
     tally = one.enrol(see=seen)
     assert (tally.total, tally.enrolled, tally.known, tally.left) == (2_500, 2_500, 0, 0)
-    assert [len(b.elements) for b in one.registrar.asked] == [1_024, 1_024, 452]
-    assert [b.batch_no for b in one.registrar.asked] == [1, 2, 3]
+    assert sorted(len(b.elements) for b in one.registrar.asked) == [452, 1_024, 1_024]
+    assert sorted(b.batch_no for b in one.registrar.asked) == [1, 2, 3]
     assert {(b.tag, b.epoch, b.roll) for b in one.registrar.asked} == {("id", EPOCH, 2_500)}
-    assert seen == [0, 1_024, 2_048, 2_500]
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == (0, 2_500)
     one.holds(rows)
 
 
@@ -299,16 +311,17 @@ def boundaries() -> int:
     return 2 * (2 + 4 + 2) + 4
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("at", range(boundaries()))
 def test_a_kill_at_any_step_loses_nobody(
-    tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, at: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("department_node.enrolment.BATCH", 3)
     rows = people(5)
     one = Town(tmp_path / "t", rows, names=True)
     with killing(one, at) as passed, pytest.raises(Killed):
-        one.enrol()
-    assert len(passed) == at + 1
+        one.enrol(workers=workers)
+    assert len(passed) > at  # every batch that is under way stops at its next step
     one.store.close()
     one.store = Store(tmp_path / "t")
     one.enrol()
@@ -326,6 +339,78 @@ def test_an_undisturbed_run_has_no_more_steps(
         one.enrol()
     assert len(passed) == boundaries()
     one.store.close()
+
+
+class Crowd:
+    """Counts who is inside at the same time; ``wanted`` of them wait for each other."""
+
+    def __init__(self, wanted: int = 1) -> None:
+        self.most = 0
+        self._inside = 0
+        self._lock = Lock()
+        self._meeting = Barrier(wanted, timeout=10)
+
+    def enter(self) -> None:
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+        self._meeting.wait()
+        sleep(0.002)
+        with self._lock:
+            self._inside -= 1
+
+
+def test_a_batch_is_worked_on_while_another_is_with_the_registrar(
+    town: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("department_node.enrolment.BATCH", 3)
+    crowd = Crowd(wanted=2)
+
+    class Slow(FakeRegistrar):
+        def evaluate(self, batch: BlindBatch) -> BlindEvaluation:
+            crowd.enter()
+            return super().evaluate(batch)
+
+    one = town(people(12))
+    one.registrar = Slow()
+    one.enrol(workers=1)
+    assert crowd.most in {2, 3}
+    one.holds(people(12))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_as_many_batches_are_worked_on_as_there_are_workers(
+    town: Make, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr("department_node.enrolment.BATCH", 2)
+    crowd = Crowd(wanted=workers)
+    blind = oprf.blind
+
+    def blind_in_company(inputs: Sequence[bytes], blinds: Sequence[bytes]) -> list[bytes]:
+        crowd.enter()
+        return blind(inputs, blinds)
+
+    monkeypatch.setattr(oprf, "blind", blind_in_company)
+    one = town(people(24))
+    one.enrol(workers=workers)
+    assert crowd.most == workers
+    one.holds(people(24))
+
+
+def test_a_lie_about_one_batch_costs_the_others_nothing(
+    town: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("department_node.enrolment.BATCH", 3)
+    one = town(people(9))
+    one.registrar.lie = lambda r: replace(r, proof=bytes(64)) if len(r.elements) == 2 else r
+    with pytest.raises(PeerFault, match="ENROLMENT_PROOF"):
+        one.enrol(people(8), workers=2)
+    assert one.store.enrolled(EPOCH) == 6
+    one.registrar.lie = None
+    tally = one.enrol(people(8))
+    assert (tally.resumed, tally.known, tally.enrolled) == (2, 8, 2)
+    assert one.registrar.elements == 8
+    one.holds(people(8))
 
 
 class Unreachable(FakeRegistrar):
@@ -373,7 +458,7 @@ def test_a_batch_is_sent_again_even_if_the_roll_has_changed(town: Make) -> None:
 
 
 def test_a_restored_backup_does_not_block_enrolment(town: Make) -> None:
-    """The registrar knows batches that this store has forgotten; one new number goes beyond them."""
+    """The registrar knows batches that this store has forgotten; a new number goes beyond them."""
     one, before = town(people(3)), town(people(3))
     before.registrar = one.registrar
     before.enrol()

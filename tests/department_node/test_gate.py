@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 
 from department_node import gate
 from department_node.catalogue import Answering, load
-from department_node.gate import Admitted, Moment, Usage
+from department_node.gate import ANY, Admitted, Moment, Opening
 from federation import catalogue as predicates
 from federation import limits, policy, status
+from federation.catalogue import Form, ParameterKind, Predicate
 from federation.clock import epoch_end, epoch_of
 from federation.consent import Claims, Consent, Grant
 from federation.errors import Refused
 from federation.exchange import ASK, Header, Purpose, Question
-from federation.policy import Policy
-from federation.status import Status, StatusList
+from federation.policy import Parameter, Policy
+from federation.status import Status, StatusList, StatusLists
 from tests.support.twin import CATALOGUE, NOW, POLICY
 
 HOLDER = b"h" * 32
@@ -97,7 +98,9 @@ class World:
     paused: bool = False
 
     def moment(self) -> Moment:
-        listed = StatusList(uri=URI, issued=NOW, packed=status.pack(self.states), digest=bytes(32))
+        listed = StatusLists.of(
+            StatusList(uri=URI, issued=NOW, packed=status.pack(self.states), digest=bytes(32))
+        )
         return Moment(
             department="public_security",
             now=NOW,
@@ -389,11 +392,14 @@ def test_uses_end_where_grant_and_month_say(
     answers: dict[str, Answering], grant_uses: int, month_uses: int
 ) -> None:
     admitted = world(answers).admit()
-    usage = Usage(grant_uses=grant_uses, month_uses=month_uses)
+
+    def check() -> None:
+        gate.check_usage(admitted, grant_uses, month_uses)
+
     if grant_uses < 2 and month_uses < 10:
-        gate.check_usage(admitted, usage)
+        check()
     else:
-        assert refusal(lambda: gate.check_usage(admitted, usage)) == "USES_EXHAUSTED"
+        assert refusal(check) == "USES_EXHAUSTED"
 
 
 def at(text: str) -> int:
@@ -436,7 +442,65 @@ def test_a_token_of_the_first_hours_of_a_year_is_the_new_years(
     assert refusal(one.admit) == "CONSENT_INVALID"
 
 
-def test_the_budget_of_a_record_ends() -> None:
-    gate.check_budget(limits.CELLS_PER_RECORD_YEAR - 1)
-    for cells in (limits.CELLS_PER_RECORD_YEAR, limits.CELLS_PER_RECORD_YEAR + 1):
-        assert refusal(lambda: gate.check_budget(cells)) == "BUDGET_EXHAUSTED"  # noqa: B023
+@pytest.mark.parametrize(("recheck", "most"), [(False, 216), (True, 240)])
+def test_the_budget_of_a_record_ends_and_rechecks_have_a_reserve(recheck: bool, most: int) -> None:
+    gate.check_budget(most - 1, recheck=recheck)
+    for cells in (most, most + 1):
+        code = refusal(lambda c=cells: gate.check_budget(c, recheck=recheck))  # type: ignore[misc]
+        assert code == "BUDGET_EXHAUSTED"
+
+
+_LINES: list[Opening] = [("wages", line, 3) for line in (100, 200, 300, 400)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "opened", "admitted"),
+    [
+        (("wages", 100, 3), [], True),
+        (("wages", 100, 3), _LINES, True),
+        (("wages", 400, 4), _LINES, True),
+        (("wages", 500, 3), _LINES, False),
+        (("wages", 500, ANY), _LINES, False),
+        (("wages", ANY, 4), _LINES, True),
+        (("deposits", 500, 3), _LINES, True),
+        (("wages", 100, 5), [("wages", 100, 3), ("wages", 100, 4)], False),
+        (("wages", 100, ANY), [("wages", 100, 3), ("wages", 100, 4)], True),
+        (("wages", ANY, 5), [("wages", ANY, 3), ("wages", ANY, 4)], False),
+    ],
+)
+def test_four_lines_and_two_sizes_of_a_quantity(
+    wanted: Opening, opened: list[Opening], admitted: bool
+) -> None:
+    if admitted:
+        gate.check_opening(wanted, opened)
+    else:
+        assert refusal(lambda: gate.check_opening(wanted, opened)) == "THRESHOLDS_EXHAUSTED"
+
+
+def test_what_a_question_opens(answers: dict[str, Answering]) -> None:
+    assert gate.opening(world(answers).admit()) is None
+    rung = Parameter(id="r", kind="rung", zh="", en="", source="", per_head=70)
+    threshold = predicates.load().predicate("P21")
+    sized = replace(threshold, form=Form.BOOLEAN, parameter=ParameterKind.SIZE)
+    grant = Grant(predicate="P21", parameter="r", form="threshold", max_uses=1, members=3)
+
+    def opens(predicate: Predicate, parameter: Parameter | None) -> Opening | None:
+        admitted = world(answers).admit()
+        answering = replace(admitted.answering, predicate=predicate)
+        return gate.opening(
+            replace(admitted, answering=answering, parameter=parameter, grant=grant)
+        )
+
+    assert opens(threshold, rung) == (threshold.quantity, 70, 3)
+    assert opens(threshold, replace(rung, per="person")) == (threshold.quantity, 70, ANY)
+    assert opens(sized, None) == (threshold.quantity, ANY, 3)
+
+
+def test_a_recheck_is_for_one_use(answers: dict[str, Answering]) -> None:
+    one = world(answers)
+    (pair, grant), *_ = one.grants.items()
+    one.question = Question(predicate=pair[0], parameter=pair[1], jti=b"j" * 16)
+    one.grants = {pair: replace(grant, recheck=True, max_uses=1)}
+    one.admit()
+    one.grants = {pair: replace(grant, recheck=True, max_uses=2)}
+    assert refusal(one.admit) == "CONSENT_NOT_GRANTED"

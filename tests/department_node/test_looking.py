@@ -29,12 +29,14 @@ kind = "area"
 prefix = "790301"
 zh = "甲区"
 en = "A"
+source = "测试"
 [[parameter]]
 id = "area-2"
 kind = "area"
 prefix = "790302"
 zh = "乙区"
 en = "B"
+source = "测试"
 """
 RULES = "".join(
     f"""
@@ -44,6 +46,9 @@ purposes = ["ENTRY"]
 parameters = {parameters}
 period = "month"
 max_age_days = 30
+source = "测试"
+zh = "测试"
+en = "test"
 """
     for predicate, parameters in (("P01", '["area-1", "area-2"]'), ("P02", "[]"), ("P04", "[]"))
 )

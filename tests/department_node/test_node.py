@@ -16,6 +16,7 @@ import pytest
 from department_node import node as nodes
 from department_node.answer import Answerer
 from department_node.beside import beside
+from department_node.ledger import Ledger
 from department_node.node import Node, RunningNode, read_settings
 from department_node.store import FILE
 from federation import party as parties
@@ -118,7 +119,12 @@ def test_data_folder_needs_no_keys(twin: Twin, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    ["catalog = 'x'", "status_refresh = 0", "status_refresh = 301", "status_refresh = 'x'"],
+    [
+        "catalog = 'x'",
+        *("status_refresh = 0", "status_refresh = 301", "status_refresh = 'x'"),
+        *("enrol_workers = 0", "enrol_workers = 13", "enrol_workers = true"),
+        "reflection = 1",
+    ],
 )
 def test_settings_are_held_to_what_there_is(twin: Twin, settings: str) -> None:
     path = folder(twin) / "party.toml"
@@ -132,6 +138,7 @@ def test_settings_have_defaults(twin: Twin) -> None:
     path.write_text(path.read_text("utf-8").partition("[node]")[0], "utf-8")
     settings = read_settings(parties.load(folder(twin), PartyRole.NODE, NOW))
     assert (settings.catalogue.name, settings.status_refresh) == ("catalogue.toml", 30.0)
+    assert settings.enrol_workers == 2
 
 
 def test_a_paused_node_refuses_and_an_unpaused_one_answers(twin: Twin, node: Node) -> None:
@@ -193,20 +200,6 @@ def test_a_manifest_that_ends_while_the_node_runs_ends_its_answers(twin: Twin, n
         answered(node, question(twin))
 
 
-@pytest.mark.parametrize("document", ["manifest", "policy test"])
-def test_older_documents_are_refused(twin: Twin, document: str) -> None:
-    with twins.open_node(twin) as one:
-        one.store.set_meta(**{document: 2})
-    code = "MANIFEST_ROLLED_BACK" if document == "manifest" else "POLICY_ROLLED_BACK"
-    with pytest.raises(HeduiError, match=code) as caught:
-        Node(folder(twin), twin.clock)
-    assert caught.value.details == {"version": 1, "seen": 2}
-
-
-def test_versions_are_remembered(twin: Twin, node: Node) -> None:
-    assert (node.store.meta("manifest"), node.store.meta("policy test")) == (1, 1)
-
-
 def test_a_stranger_to_the_root_is_refused(twin: Twin, tmp_path: Path) -> None:
     other = twins.make(tmp_path / "other")
     foreign = (other.folder / "public_security" / "manifest.json").read_bytes()
@@ -240,10 +233,10 @@ def test_refusals_are_counted_and_survive_a_full_disk(
 def test_a_failing_database_is_a_typed_transport_refusal(
     twin: Twin, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: bytes) -> object:
+    def fail(*_: object) -> object:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(node.store, "person", fail)
+    monkeypatch.setattr(Ledger, "look", fail)
     answerer = node.answerer()
     with pytest.raises(Unavailable, match="LOG_UNAVAILABLE"):
         answerer.ask("coordinator", question(twin))
@@ -302,13 +295,13 @@ def test_who_is_absent_from_a_roll_that_is_not_enrolled_is_refused(twin: Twin) -
     """Of another year, or broken off: to say "nothing found" of anybody would be a guess."""
     with twins.open_node(twin) as one:
         assert answered(one, question(twin)).outcome is Outcome.YES
-        absent = replace(twin.claims("public_security", WITH_CAR), sub=bytes(32))
+        absent = twins.alone(twin.claims("public_security", WITH_CAR), sub=bytes(32))
         token = twin.token(absent, grant("P40", max_uses=9))
         asked = Question(
             predicate="P40", presentation=hashlib.sha256(token).digest(), case_ref=bytes(32)
         )
         assert answered(one, twin.request(twin.header(), [asked], token)).outcome is Outcome.NO
-        absent = replace(absent, sub=b"\x01" * 32, jti=bytes(16))
+        absent = twins.alone(absent, sub=b"\x01" * 32, jti=bytes(16), chain=bytes(16))
         token = twin.token(absent, grant("P40"))
         asked = replace(asked, presentation=hashlib.sha256(token).digest())
         one.store.writer.write(lambda c: c.execute("DELETE FROM meta WHERE name LIKE 'enrolled %'"))

@@ -3,12 +3,14 @@
 import sqlite3
 import threading
 import timeit
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from department_node.records import ReadLimits, RecordSource, SqliteRecords
 from federation.errors import BadInput, HeduiError, Unavailable
@@ -284,3 +286,150 @@ def test_a_writer_that_holds_the_database(database: Path) -> None:
         writer.rollback()
         assert caught.value.code == "SOURCE_BUSY"
         assert records.scalar(OWNS, {"key": "1"}) == 1
+
+
+# ---- a set of keys
+
+
+def each(
+    records: SqliteRecords, sql: str, keys: Sequence[str], **bound: object
+) -> list[object | None]:
+    """Ask about many people at once, and hold every answer to the one that is asked for alone."""
+    found = records.scalars(sql, keys, bound)
+    assert found == [records.scalar(sql, {**bound, "key": key}) for key in keys]
+    return found
+
+
+def test_a_set_keeps_its_order_and_answers_a_key_twice(records: SqliteRecords) -> None:
+    assert each(records, OWNS, ["5", "1", "nobody", "5", "0", ""]) == [2, 1, None, 2, 0, None]
+    note = 'SELECT note FROM "机动车" WHERE "身份证" = :key'
+    assert each(records, note, ["1", "nobody"]) == [None, None]
+
+
+@pytest.mark.parametrize("count", [0, 1, 1_000])
+def test_a_set_may_be_of_any_size(records: SqliteRecords, count: int) -> None:
+    keys = [str(n * 7 % PEOPLE) for n in range(count)]
+    assert each(records, OWNS, keys) == [n * 7 % PEOPLE % 3 for n in range(count)]
+
+
+@given(keys=st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8")), max_size=30))
+def test_any_text_may_be_a_key(quoted: SqliteRecords, keys: list[str]) -> None:
+    assert quoted.scalars("SELECT :key || '!'", keys, {}) == [f"{key}!" for key in keys]
+
+
+@pytest.fixture(scope="module")
+def quoted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteRecords]:
+    path = tmp_path_factory.mktemp("quoted") / "r.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE t (id TEXT COLLATE NOCASE, ":key" TEXT, n INTEGER);
+            INSERT INTO t VALUES ('a', 'first', 1), ('b', 'second', 2), ('c', 'x', 3), ('c', 'y', 4);
+            CREATE TABLE hedui (id INTEGER, hedui TEXT);
+            INSERT INTO hedui VALUES (1, 'one'), (2, 'two');
+            CREATE TABLE found (v TEXT, id TEXT);
+            INSERT INTO found VALUES ('here', 'a');
+            """
+        )
+    with SqliteRecords(path) as source:
+        yield source
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("SELECT ':key' FROM t WHERE id = :key", [":key", ":key"]),
+        ('SELECT ":key" FROM t WHERE id = :key', ["first", "second"]),
+        ("SELECT `:key` FROM t WHERE id = :key", ["first", "second"]),
+        ("SELECT [:key] FROM t WHERE id = :key", ["first", "second"]),
+        ("SELECT n /* :key */ FROM t -- :key\nWHERE id = :key -- :key", [1, 2]),
+        ("SELECT n FROM t WHERE id = :key;", [1, 2]),
+        ("SELECT n FROM t WHERE id = @key OR id = $key", [1, 2]),
+        ("SELECT n FROM t WHERE id=:key AND :key<>:keyed", [1, 2]),
+        ("SELECT n FROM t WHERE :key = id", [1, 2]),
+        ("SELECT n FROM t WHERE :key = id COLLATE BINARY", [1, 2]),
+        ("SELECT n FROM t WHERE upper(:key) = id", [1, 2]),  # by the column's collation
+        ("SELECT v FROM found WHERE id = :key", ["here", None]),
+        ("SELECT hedui FROM hedui WHERE id = unicode(:key) - 96", ["one", "two"]),
+        ("SELECT typeof(:key)", ["text", "text"]),
+        ("VALUES (:key)", ["a", "b"]),
+        ("WITH own AS (SELECT n FROM t WHERE id = :key) SELECT max(n) FROM own", [1, 2]),
+        ("SELECT sum(n) FROM (SELECT n FROM t WHERE id = :key UNION ALL SELECT 5)", [6, 7]),
+        ("SELECT n FROM t WHERE id >= :key ORDER BY n DESC LIMIT 1", [4, 4]),
+        ("SELECT count(*) FROM t WHERE EXISTS (SELECT 1 FROM hedui WHERE :key = 'a')", [4, 0]),
+        ("SELECT sum(n) OVER (PARTITION BY :key) FROM t WHERE id = :key", [1, 2]),
+    ],
+)
+def test_only_the_key_itself_is_replaced(
+    quoted: SqliteRecords, sql: str, values: list[object]
+) -> None:
+    quoted.check(sql)
+    assert each(quoted, sql, ["a", "b"], keyed="z") == values
+
+
+def test_other_names_are_bound_once_for_all(quoted: SqliteRecords) -> None:
+    sql = "SELECT n + :size FROM t WHERE id = :key AND :today >= '2026-01-01'"
+    assert each(quoted, sql, ["a", "b"], size=10, today="2026-11-18", value="") == [11, 12]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT n FROM t WHERE id = :key",
+        "SELECT n, id FROM t WHERE id = :key LIMIT 1",
+        "SELECT n FROM t WHERE id = :key AND :unknown = 1",
+    ],
+)
+def test_what_is_no_single_value_of_one_key_is_told_of_a_set(
+    quoted: SqliteRecords, sql: str
+) -> None:
+    for keys in (["c"], ["a", "c"]):
+        with pytest.raises(BadInput) as caught:
+            quoted.scalars(sql, keys, {})
+        assert caught.value.code == "CATALOGUE_SQL"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT max(:key)",
+        "SELECT count(:key) FROM t",
+        "SELECT n FROM t WHERE id = :key LIMIT length(:key)",
+        "SELECT n FROM t WHERE id = :key GROUP BY :key",
+    ],
+)
+def test_what_cannot_be_said_of_a_set_is_refused_before_anybody_asks(
+    quoted: SqliteRecords, sql: str
+) -> None:
+    found = refusal(quoted, sql)
+    assert found.code == "CATALOGUE_SQL"
+    assert "many people" in str(found.details["reason"])
+
+
+@pytest.mark.parametrize("name", ["value", "key", "id", "type", "atom", "parent"])
+def test_a_column_that_goes_away_is_not_taken_for_one_of_the_list(
+    quoted: SqliteRecords, name: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        quoted.scalars(f"SELECT {name} FROM (SELECT n FROM t WHERE id = :key)", ["a"], {})
+    assert caught.value.code == "CATALOGUE_COLUMN_MISSING"
+
+
+def test_a_set_that_has_to_be_prompt_is_given_up_early(database: Path) -> None:
+    scan = 'SELECT count(*) FROM "机动车" WHERE "身份证" || \'\' = :key'
+    with SqliteRecords(database, ReadLimits(prompt_steps=5_000)) as records:
+        for keys in (["1"], ["1"] * 20):
+            with pytest.raises(Unavailable) as caught:
+                records.scalars(scan, keys, {}, prompt=True)
+            assert caught.value.code == "SOURCE_TIMEOUT"
+            assert records.scalars(scan, keys, {}) == [1] * len(keys)
+        assert records.scalars(OWNS, ["1"] * 1_000, {}, prompt=True) == [1] * 1_000
+
+
+def test_a_set_has_the_steps_of_its_keys_up_to_a_bound(database: Path) -> None:
+    scan = 'SELECT count(*) FROM "机动车" WHERE "身份证" || \'\' = :key'
+    with SqliteRecords(database, ReadLimits(steps=30_000, scan_steps=300_000)) as records:
+        assert records.scalars(scan, ["1"] * 8, {}) == [1] * 8
+        with pytest.raises(Unavailable) as caught:
+            records.scalars(scan, ["1"] * 100, {})
+    assert caught.value.code == "SOURCE_TIMEOUT"

@@ -8,22 +8,11 @@ import pytest
 
 from crypto import envelope
 from department_node.beside import beside
-from department_node.gate import Usage
-from department_node.store import (
-    FILE,
-    Cell,
-    Ledger,
-    RollEntry,
-    Spent,
-    Store,
-    StoredAnswer,
-    StoredBatch,
-)
+from department_node.ledger import Ledger, Look, StoredAnswer, Writes
+from department_node.store import FILE, RollEntry, Store, StoredBatch
 from federation.errors import HeduiError
 
 PSN = b"p" * 32
-QID = b"q" * 16
-JTI = b"j" * 16
 
 
 @pytest.fixture
@@ -57,58 +46,6 @@ def test_the_highest_time_never_falls(store: Store) -> None:
     assert store.meta("time") == 9
 
 
-def test_answers_are_found_by_query(store: Store) -> None:
-    answer = StoredAnswer("coordinator", b"hash", b"payload", b"items")
-    write(store, lambda ledger: ledger.keep_answer(QID, answer, b"asked", 7))
-    assert store.ledger().answered(QID) == answer
-    assert store.ledger().answered(bytes(16)) is None
-    with pytest.raises(HeduiError, match="LOG_UNAVAILABLE"):
-        write(store, lambda ledger: ledger.keep_answer(QID, answer, b"asked", 8))
-
-
-def spent(store: Store, jti: bytes, names: tuple[str, str], cell: Cell) -> Spent:
-    return store.ledger().spent(jti, names, cell)
-
-
-def cell(subject: bytes = b"k1", year: int = 2026, question: bytes = b"a") -> Cell:
-    return Cell(subject=subject, year=year, question=question)
-
-
-def test_uses_are_counted_by_grant_and_by_month(store: Store) -> None:
-    for _ in range(3):
-        write(store, lambda ledger: ledger.spend(JTI, ("P40 ", "202611")))
-    write(store, lambda ledger: ledger.spend(JTI, ("P42 w12m", "202611")))
-
-    def usage(jti: bytes, month: str) -> Usage:
-        return spent(store, jti, ("P40 ", month), cell()).usage
-
-    assert usage(JTI, "202611") == Usage(grant_uses=3, month_uses=4)
-    assert usage(JTI, "202612") == Usage(grant_uses=3, month_uses=0)
-    assert usage(bytes(16), "202611") == Usage(grant_uses=0, month_uses=0)
-
-
-def test_cells_are_counted_by_record_and_year(store: Store) -> None:
-    for question in (b"a", b"b"):
-        write(store, lambda ledger, q=question: ledger.freeze(cell(question=q), b"answer"))
-    write(store, lambda ledger: ledger.freeze(cell(year=2027), b"next year's"))
-
-    def found(one: Cell) -> tuple[int, bytes | None]:
-        known = spent(store, JTI, ("P40 ", "202611"), one)
-        return known.cells, known.frozen
-
-    assert found(cell()) == (2, b"answer")
-    assert found(cell(question=b"c")) == (2, None)
-    assert found(cell(year=2027)) == (1, b"next year's")
-    assert found(cell(subject=b"k2")) == (0, None)
-
-
-def test_a_frozen_cell_is_never_replaced(store: Store) -> None:
-    write(store, lambda ledger: ledger.freeze(cell(), b"first"))
-    with pytest.raises(HeduiError, match="LOG_UNAVAILABLE"):
-        write(store, lambda ledger: ledger.freeze(cell(), b"second"))
-    assert spent(store, JTI, ("P40 ", "202611"), cell()).frozen == b"first"
-
-
 def test_people_by_pseudonym_and_by_key(store: Store) -> None:
     number = store.begin_batch(2026, StoredBatch(key=b"k", people="[]", ids=b"i", names=b""))
     store.finish_batch(2026, number, [entry(PSN, "k1", name=b"n")])
@@ -139,14 +76,6 @@ def test_batches_are_numbered_by_epoch(store: Store) -> None:
     assert "k" not in repr(batch).replace("StoredBatch", "").replace("people", "")
 
 
-def test_a_presentation_is_added_once_and_replaced_on_purpose(store: Store) -> None:
-    assert write(store, lambda ledger: ledger.add_presentation(JTI, b"one"))
-    assert not write(store, lambda ledger: ledger.add_presentation(JTI, b"two"))
-    assert store.presentation(JTI) == b"one"
-    write(store, lambda ledger: ledger.replace_presentation(JTI, b"two"))
-    assert store.presentation(JTI) == b"two"
-
-
 def test_refusals_are_counted_by_day_and_code(store: Store, tmp_path: Path) -> None:
     for n in (2, 3):
         write(store, lambda ledger, n=n: ledger.count_refusal("2026-11-18", "REPLAYED", n))
@@ -156,12 +85,13 @@ def test_refusals_are_counted_by_day_and_code(store: Store, tmp_path: Path) -> N
 
 
 def test_a_look_beside_reads_only(store: Store, tmp_path: Path) -> None:
-    write(store, lambda ledger: ledger.freeze(cell(), b"answer"))
+    write(store, lambda ledger: ledger.write(Writes(year=2026, cells=[(b"k1", b"a", b"answer")])))
     with beside(tmp_path) as state:
         assert state.counts() == {"answered": 0, "log": 0, "consent": 0, "cell": 1}
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             state._c.execute("DELETE FROM cell")
-        write(store, lambda ledger: ledger.freeze(cell(question=b"b"), b"answer"))
+        one_more = Writes(year=2026, cells=[(b"k1", b"b", b"answer")])
+        write(store, lambda ledger: ledger.write(one_more))
         assert state.counts()["cell"] == 2
 
 
@@ -214,7 +144,22 @@ def test_a_garbage_file_is_a_typed_failure(tmp_path: Path) -> None:
 def test_a_database_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
     Store(tmp_path).close()
     with sqlite3.connect(tmp_path / FILE) as c:
-        c.execute("PRAGMA user_version = 2")
+        c.execute("PRAGMA user_version = 3")
     c.close()
     with pytest.raises(HeduiError, match="NODE_DATABASE_NEWER"):
         Store(tmp_path)
+
+
+def test_a_database_of_version_1_is_brought_up(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE) as c:
+        c.execute("CREATE TABLE consent (jti BLOB PRIMARY KEY, presentation BLOB NOT NULL)")
+        c.execute("CREATE TABLE uses (jti BLOB, name TEXT, used INTEGER, PRIMARY KEY (jti, name))")
+        c.execute("INSERT INTO consent VALUES (x'01', 'token')")
+        c.execute("INSERT INTO uses VALUES (x'01', 'P40 ', 2)")
+        c.execute("PRAGMA user_version = 1")
+    c.close()
+    one = Store(tmp_path)
+    look = Look(b"\x01", "P40 ", "202611", PSN, b"c", 2026)
+    assert one.ledger().look([look])[0].name_uses == 2
+    assert one.ledger().presentations([b"\x01"]) == {b"\x01": "token"}
+    one.close()

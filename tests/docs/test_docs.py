@@ -204,7 +204,7 @@ def protos() -> str:
 def test_every_rpc_message_and_field_is_described() -> None:
     text = page("docs/protocol/README.md")
     calls = _RPC.findall(protos())
-    assert len(calls) == 7
+    assert len(calls) > 10
     assert [name for name in calls if f"/{name}`" not in text] == []
     missing = []
     for name, body, empty in _MESSAGE.findall(protos()):

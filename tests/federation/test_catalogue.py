@@ -32,6 +32,7 @@ form = "boolean"
 register = "event"
 parameter = "none"
 unit = ""
+quantity = ""
 values = []
 cap = 0
 zh = { label = "经营所得申报", question = "近十二个月申报过经营所得吗" }
@@ -204,7 +205,8 @@ def test_the_valid_entry_is_valid() -> None:
         (changed(category="true"), "not of type int"),
         (changed(category="12.0"), "not of type int"),
         (changed(form='"regex"'), "form is none of"),
-        (changed(form='"sum"'), "joint forms"),
+        (changed(form='"sum"'), "components is missing"),
+        (changed(form='"composite"'), "joint forms"),
         (changed(form='"enum"'), "an enum has values"),
         (changed(form='"count"'), "a count has a cap"),
         (changed(form='"threshold"'), "takes no parameter none"),
@@ -220,6 +222,17 @@ def test_the_valid_entry_is_valid() -> None:
         ),
         (changed(unit='"yuan"'), "unit is none of"),
         (changed(unit='"fen"'), "unit fen does not fit"),
+        (changed(quantity='"wage"'), "what is measured has a quantity"),
+        (changed(form='"count"', cap="2", unit='"count"'), "what is measured has a quantity"),
+        (
+            changed(form='"count"', cap="2", unit='"count"', quantity='"My wage"'),
+            "what is measured has a quantity",
+        ),
+        (
+            changed(parameter='"size"', register='"population"'),
+            "what is measured has a quantity",
+        ),
+        (VALID + 'components = ["wage"]\n', "unknown: components"),
         (changed(values='["a", "b"]'), "an enum has values"),
         (changed(form='"enum"', values='["a", "A b"]'), "small letters"),
         (changed(form='"enum"', values='["a", "a"]'), "twice"),
@@ -256,8 +269,55 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
     assert found == 0
 
 
+SUM = """\
+[[predicate]]
+id = "H1"
+name = "household.income_le"
+departments = ["tax"]
+category = 11
+form = "sum"
+register = "event"
+parameter = "rung"
+unit = "fen"
+quantity = "income"
+components = ["wage"]
+values = []
+cap = 0
+zh = { label = "收入", question = "收入不超过规定线吗" }
+en = { label = "Income", question = "Is income within the line?" }
+"""
+WAGE = changed(
+    form='"threshold"',
+    parameter='"rung"',
+    unit='"fen"',
+    quantity='"wage"',
+)
+
+
+def test_a_sum_adds_up_what_departments_measure() -> None:
+    wage, income = parse(SUM + WAGE)
+    assert (wage.quantity, wage.components) == ("wage", ())
+    assert (income.quantity, income.components) == ("income", ("wage",))
+    assert "no department measures" in str(refusal(SUM + VALID).details["why"])
+    empty = SUM.replace('["wage"]', "[]")
+    assert "a sum has components" in str(refusal(empty + WAGE).details["why"])
+    odd = SUM.replace('["wage"]', '["My wage"]')
+    assert "has a quantity" in str(refusal(odd + WAGE).details["why"])
+
+
+def test_every_sum_of_the_domain_and_its_components() -> None:
+    sums = {one.id: one.components for one in catalogue.load() if one.form is Form.SUM}
+    assert sums["H2"] == ("deposit", "securities", "insurance_value", "payment_balance")
+    assert sums["H3"] == ("dwellings",)
+    assert all(sums.values())
+    sizes = {one.id for one in catalogue.load() if one.quantity == "household_size"}
+    assert sizes == {"P04"}
+
+
 def test_a_derived_form_has_no_departments() -> None:
-    derived = changed(id='"H7"', form='"derived"', parameter='"band"', unit='"fen"')
+    derived = changed(
+        id='"H7"', form='"derived"', parameter='"band"', unit='"fen"', quantity='"gap"'
+    )
     assert "derived" in str(refusal(derived).details["why"])
     (only,) = parse(derived.replace('["tax"]', "[]"))
     assert (only.form, only.departments) == (Form.DERIVED, ())

@@ -2,16 +2,19 @@
 
 import ssl
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from federation import certificates
 from federation.certificates import Authority
+from federation.errors import BadInput
 from federation.wire.channel import TlsIdentity, tls_name
 
 NOW = 1_795_000_000
@@ -115,3 +118,63 @@ def test_pyca_s_verifier_accepts_name_and_time() -> None:
 def test_pyca_s_verifier_refuses_another_name_or_time(name: str, now: int) -> None:
     with pytest.raises(VerificationError):
         _verify(TAX, name, now=now)
+
+
+# ---- certificates on request
+
+
+def _csr(key: Any, *, spoil: bool = False) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody else")])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    der = bytearray(made.public_bytes(serialization.Encoding.DER))
+    der[-1] ^= spoil
+    loaded = x509.load_der_x509_csr(bytes(der))
+    return loaded.public_bytes(serialization.Encoding.PEM)
+
+
+def test_of_a_request_only_the_key_counts() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = certificates.certify(AUTHORITY, _csr(key), "bank_a", NOW, 10)
+    assert _load(made).public_key() == key.public_key()
+    assert certificates.names(made, "bank_a")
+    assert not certificates.names(made, "somebody else")
+
+
+@pytest.mark.parametrize(
+    "csr",
+    [
+        b"",
+        b"-----BEGIN CERTIFICATE REQUEST-----\n",
+        _csr(ec.generate_private_key(ec.SECP384R1())),
+        _csr(rsa.generate_private_key(65537, 2048)),
+        _csr(ec.generate_private_key(ec.SECP256R1()), spoil=True),
+    ],
+    ids=["empty", "garbage", "another curve", "RSA", "not signed by its key"],
+)
+def test_a_wrong_request_gets_no_certificate(csr: bytes) -> None:
+    with pytest.raises(BadInput, match="RENEWAL_INVALID party=bank_a"):
+        certificates.certify(AUTHORITY, csr, "bank_a", NOW, 10)
+
+
+def test_a_key_finds_its_certificate_and_of_several_the_longest() -> None:
+    key = certificates.new_key()
+    asked = certificates.request(key, "bank_a")
+    made = [certificates.certify(AUTHORITY, asked, "bank_a", NOW, days) for days in (10, 30, 20)]
+    listed = [certificates.der(one) for one in (TAX.certificate, *made)]
+    assert certificates.fitting(listed, key) == made[1]
+    assert certificates.fitting(listed, TAX.key) == TAX.certificate
+    assert certificates.fitting(listed, certificates.new_key()) is None
+
+
+def test_an_authority_knows_its_own() -> None:
+    other = certificates.make_authority("test", NOW, 300)
+    assert certificates.issued_by(TAX.certificate, AUTHORITY.certificate)
+    assert not certificates.issued_by(TAX.certificate, other.certificate)
+    assert not certificates.issued_by(b"x", other.certificate)
+    bundle = other.certificate + AUTHORITY.certificate
+    assert certificates.issuers(bundle) == [other.certificate, AUTHORITY.certificate]
+
+
+def test_what_has_no_name_names_nobody() -> None:
+    assert not certificates.names(AUTHORITY.certificate, "test")
+    assert not certificates.names(b"x", "test")

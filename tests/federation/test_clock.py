@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from federation import clock
 from federation.clock import FixedClock, SystemClock
 
-seconds = st.integers(0, 4_000_000_000)
 NEVER_SUMMER = 700_000_000
 """Since 1992 China's clocks keep to UTC+8 all the year."""
+since_summer_time = st.integers(NEVER_SUMMER, 4_000_000_000)
 days = st.dates(date(1950, 1, 1), date(2150, 1, 1))
 
 
@@ -31,7 +31,7 @@ def test_a_fixed_clock_is_set_by_hand() -> None:
     assert fixed.now() == 8
 
 
-@given(st.integers(NEVER_SUMMER, 4_000_000_000))
+@given(since_summer_time)
 def test_the_day_in_china_is_eight_hours_ahead(now: int) -> None:
     ahead = datetime.fromtimestamp(now, UTC) + timedelta(hours=8)
     assert clock.business_date(now) == ahead.date()
@@ -49,28 +49,44 @@ def test_an_epoch_ends_where_the_next_begins(epoch: int) -> None:
     assert (clock.epoch_of(end - 1), clock.epoch_of(end)) == (epoch, epoch + 1)
 
 
-@given(seconds)
-def test_a_day_starts_at_or_before_its_second(now: int) -> None:
+@given(since_summer_time)
+def test_a_day_starts_at_midnight_in_china(now: int) -> None:
     start = clock.day_start(now)
     assert start <= now < start + 86_400
-    assert start % 86_400 == 0
+    assert clock.business_date(start) == clock.business_date(now)
+    assert clock.business_time(start).strftime("%H:%M:%S") == "00:00:00"
 
 
-@given(seconds)
-def test_a_month_ends_in_its_month(now: int) -> None:
-    end = clock.month_end(now)
-    here, there = (datetime.fromtimestamp(t, UTC) for t in (now, end))
-    assert now <= end
-    assert (here.year, here.month) == (there.year, there.month)
-    assert datetime.fromtimestamp(end + 1, UTC).day == 1
+@given(since_summer_time)
+def test_a_day_is_of_one_epoch(now: int) -> None:
+    assert clock.epoch_of(clock.day_start(now)) == clock.epoch_of(now)
+
+
+def test_the_first_hours_of_a_year_are_rounded_into_it() -> None:
+    """Before eight in the morning it is still last year in UTC."""
+    new_year = _utc(2026, 12, 31, 16)
+    for second in (new_year, new_year + 1, new_year + 8 * 3600 - 1):
+        assert clock.day_start(second) == new_year
+        assert clock.epoch_of(clock.day_start(second)) == 2027
+
+
+@given(since_summer_time)
+def test_a_month_starts_and_ends_in_itself(now: int) -> None:
+    start, end = clock.month_start(now), clock.month_end(now)
+    here, first, last, after = (clock.business_date(t) for t in (now, start, end, end + 1))
+    assert start <= now <= end
+    assert {(d.year, d.month) for d in (here, first, last)} == {(here.year, here.month)}
+    assert (first.day, after.day) == (1, 1)
+    assert clock.month_start(end + 1) == end + 1
 
 
 @pytest.mark.parametrize(
     ("now", "end"),
     [
-        (_utc(2026, 11, 18), _utc(2026, 12, 1) - 1),
-        (_utc(2026, 12, 31, 23, 59, 59), _utc(2027, 1, 1) - 1),
-        (_utc(2028, 2, 1), _utc(2028, 3, 1) - 1),
+        (_utc(2026, 11, 18), _utc(2026, 11, 30, 16) - 1),
+        (_utc(2026, 12, 31, 15, 59, 59), _utc(2026, 12, 31, 16) - 1),
+        (_utc(2026, 12, 31, 16), _utc(2027, 1, 31, 16) - 1),
+        (_utc(2028, 2, 1), _utc(2028, 2, 29, 16) - 1),
     ],
 )
 def test_month_ends(now: int, end: int) -> None:

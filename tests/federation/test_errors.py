@@ -18,6 +18,7 @@ from federation.errors import (
     HeduiError,
     PeerFault,
     Refused,
+    Said,
     Unavailable,
     table,
 )
@@ -242,6 +243,13 @@ def test_a_message_is_filled_in_and_says_what_it_left_out() -> None:
     assert "--folder" in error.help("zh")
     assert error.unsaid() == {"why": "x"}
     assert str(error) == "FILE_MISSING file=root.json folder=tax why=x"
+
+
+def test_a_detail_may_be_a_sentence_in_both_languages() -> None:
+    error = BadInput("POLICY_INVALID", where="w", why=Said("不对", "is wrong"))
+    assert error.title("zh") == "政策文件有误（w）：不对"
+    assert error.title("en") == "The policy is wrong at w: is wrong"
+    assert str(error) == "POLICY_INVALID where=w why=is wrong"
 
 
 def test_a_missing_detail_leaves_its_placeholder() -> None:

@@ -1,6 +1,7 @@
 """Reading the project's own tables: each key once, with its type, and nothing left over."""
 
 from collections.abc import Callable
+from datetime import date, datetime
 from enum import StrEnum
 
 import pytest
@@ -116,3 +117,26 @@ def test_toml_that_is_broken_is_an_error(text: str) -> None:
 
 def test_toml_is_read() -> None:
     assert read_toml('a = "b"', code="CASE_INVALID", where="thing").text("a") == "b"
+
+
+def test_integers_of_a_list_keep_their_order() -> None:
+    assert _fields(edges=[3, 0, 3]).integers("edges", 0, 3) == (3, 0, 3)
+    assert _fields(edges=[]).integers("edges", 0, 3) == ()
+
+
+@pytest.mark.parametrize("edges", [[4], [-1], [True], [1.0], ["1"], [1, None]])
+def test_integers_out_of_bounds_are_refused(edges: list[object]) -> None:
+    _refuse(lambda: _fields(edges=edges).integers("edges", 0, 3), "not between 0 and 3")
+
+
+def test_a_list_of_integers_is_a_list() -> None:
+    _refuse(lambda: _fields(edges=3).integers("edges", 0, 3), "not of type list")
+
+
+def test_a_day_is_a_date() -> None:
+    assert _fields(day=date(2026, 1, 31)).day("day") == date(2026, 1, 31)
+
+
+@pytest.mark.parametrize("day", ["2026-01-31", 20260131, datetime(2026, 1, 31)])
+def test_what_is_no_date_is_refused(day: object) -> None:
+    _refuse(lambda: _fields(day=day).day("day"), "not of type date")

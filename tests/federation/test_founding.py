@@ -15,7 +15,7 @@ from federation.clock import epoch_of
 from federation.errors import BadInput, PeerFault
 from federation.founding import FederationPlan, PartyPlan
 from federation.manifest import PartyRole
-from federation.party import SIGNING
+from federation.party import SIGNING, TLS
 
 NOW = 1_795_000_000
 POLICY = """
@@ -31,6 +31,9 @@ purposes = ["ENTRY"]
 parameters = []
 period = "month"
 max_age_days = 30
+source = "测试"
+zh = "测试"
+en = "test"
 """
 
 
@@ -105,7 +108,8 @@ def test_only_the_registrar_holds_pseudonym_seeds_and_they_fit_the_manifest(fold
 
 def test_everybody_gets_the_same_signed_documents(folder: Path) -> None:
     for name in ("root.json", "manifest.json", "policy.json"):
-        assert len({(folder / p.id / name).read_bytes() for p in PARTIES}) == 1
+        places = [*(p.id for p in PARTIES), founding.SIGNED]
+        assert len({(folder / place / name).read_bytes() for place in places}) == 1
     pinned = root.read((folder / "tax" / "root.json").read_bytes())
     assert (len(pinned.keys), pinned.threshold) == (3, 2)
     signed = (folder / "tax" / "policy.json").read_bytes()
@@ -120,8 +124,9 @@ def test_the_manifest_lists_the_keys_and_certificates_that_were_made(folder: Pat
         seed = keyfile.load(own / "signing.key", _secret(own), purpose=SIGNING)
         entry = found.party(plan.id, plan.role)
         assert set(entry.keys) == {SigningKey.from_seed(seed).kid}
-        listed = certificates.der((own / "tls.pem").read_bytes())
-        assert entry.certificates == (listed,)
+        key = keyfile.load(own / "tls.key", _secret(own), purpose=TLS)
+        (listed,) = entry.certificates
+        assert certificates.fitting(entry.certificates, key) == certificates.pem(listed)
 
 
 def test_settings_are_written(folder: Path) -> None:
@@ -161,14 +166,19 @@ REGISTRAR, COORDINATOR, TAX = PARTIES
         _parties(COORDINATOR, TAX),
         _parties(REGISTRAR, replace(REGISTRAR, id="second")),
         _parties(REGISTRAR, TAX, TAX),
-        *(_parties(REGISTRAR, replace(TAX, id=name)) for name in ("root", "", "a/b", "../up")),
+        *(
+            _parties(REGISTRAR, replace(TAX, id=name))
+            for name in ("root", "signed", "pending", "", "a/b", "../up")
+        ),
         *(_parties(REGISTRAR, replace(TAX, id=name)) for name in ("Tax", "税务", "a" * 41)),
         _parties(REGISTRAR, replace(TAX, settings="[node")),
         _parties(REGISTRAR, replace(TAX, settings='party = "other"')),
         _parties(REGISTRAR, replace(TAX, endpoint='x"\nlisten = "y')),
         replace(PLAN, threshold=0),
         replace(PLAN, threshold=4),
-        replace(PLAN, root_keys=17, threshold=2),
+        replace(PLAN, root_keys=9, threshold=2),
+        _parties(REGISTRAR, replace(TAX, kind="")),
+        _parties(replace(REGISTRAR, kind="tax"), TAX),
         replace(PLAN, federation=""),
         replace(PLAN, federation="x" * 41),
         replace(PLAN, days=0),

@@ -1,18 +1,20 @@
 """The manifest: root-signed, strict, never older than one already seen."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from crypto import suites
 from crypto.keys import SigningKey
 from federation import manifest, root
 from federation.errors import PeerFault
 from federation.manifest import Manifest, PartyEntry, PartyRole
 from federation.root import Root
 from federation.strictjson import b64, dumps
+from tests.support.ecdsa import ECDSA
 
 NOW = 1_795_000_000
 KEYS = [SigningKey.from_seed(bytes([n]) * 32) for n in range(3)]
@@ -55,8 +57,8 @@ def _signed(payload: bytes) -> bytes:
     return root.sign(payload, manifest.PAYLOAD_TYPE, KEYS[:2])
 
 
-def _read(payload: bytes, *, now: int = NOW, floor: int = 0) -> Manifest:
-    return manifest.read(_signed(payload), ROOT, now=now, floor=floor)
+def _read(payload: bytes, *, now: int = NOW) -> Manifest:
+    return manifest.read(_signed(payload), ROOT, now=now)
 
 
 def _forge(change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -79,17 +81,6 @@ def test_a_document_of_another_type_is_refused() -> None:
     document = root.sign(manifest.write(MANIFEST), "application/vnd.hedui.policy.v1+toml", KEYS)
     with pytest.raises(PeerFault, match="ROOT_SIGNATURE"):
         manifest.read(document, ROOT, now=NOW)
-
-
-@pytest.mark.parametrize("floor", [0, 4, 5])
-def test_a_version_seen_before_or_newer_is_accepted(floor: int) -> None:
-    assert _read(manifest.write(MANIFEST), floor=floor).version == 5
-
-
-def test_a_version_below_one_seen_is_refused() -> None:
-    with pytest.raises(PeerFault, match="MANIFEST_ROLLED_BACK") as caught:
-        _read(manifest.write(MANIFEST), floor=6)
-    assert caught.value.details == {"version": 5, "seen": 6}
 
 
 def test_an_expired_manifest_is_refused() -> None:
@@ -137,7 +128,7 @@ def _change_key(**change: object) -> Callable[[dict[str, Any]], object]:
         _change_party(certificates=["%"]),
         _change_party(certificates=None),
         _change_party(keys=[5]),
-        _change_key(suite="sm2-sm3"),
+        _change_key(suite=5),
         _change_key(use="seal"),
         _change_key(kid="0" * 32),
         _change_key(public=b64(bytes(31))),
@@ -154,6 +145,37 @@ def test_a_manifest_that_is_not_exact_is_refused(
 ) -> None:
     with pytest.raises(PeerFault, match="MANIFEST_INVALID"):
         _read(_forge(change))
+
+
+def test_a_suite_that_nobody_provides_is_named() -> None:
+    with pytest.raises(PeerFault, match="SUITE_UNKNOWN suite=sm2-sm3"):
+        _read(_forge(_change_key(suite="sm2-sm3")))
+
+
+def _with_ecdsa(place: int) -> bytes:
+    key = SigningKey.generate(ECDSA).verify_key
+    listed = replace(ENTRIES[place], keys={key.kid: key})
+    return manifest.write(replace(MANIFEST, parties={**MANIFEST.parties, listed.id: listed}))
+
+
+@pytest.fixture
+def provided() -> Iterator[None]:
+    suites.register(ECDSA)
+    yield
+    del suites._REGISTERED[ECDSA.name]
+
+
+@pytest.mark.usefixtures("provided")
+def test_a_department_may_sign_by_another_suite() -> None:
+    (key,) = _read(_with_ecdsa(2)).party("tax").keys.values()
+    assert key.suite == ECDSA
+
+
+@pytest.mark.usefixtures("provided")
+@pytest.mark.parametrize("place", [0, 1])
+def test_whom_tokens_name_by_jose_words_signs_by_ed25519(place: int) -> None:
+    with pytest.raises(PeerFault, match="MANIFEST_INVALID"):
+        _read(_with_ecdsa(place))
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b"\xff", b'{"version":1,"version":2}'])

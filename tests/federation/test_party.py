@@ -6,18 +6,33 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from crypto import envelope, suites
 from crypto.keys import SealCost, SigningKey
-from federation import founding, keyfile, party
+from federation import (
+    ceremony,
+    certificates,
+    changes,
+    founding,
+    keyfile,
+    manifest,
+    party,
+    pins,
+    policy,
+    root,
+)
 from federation.errors import BadInput, HeduiError, PeerFault
 from federation.founding import FederationPlan, PartyPlan
-from federation.manifest import PartyRole
+from federation.manifest import Manifest, PartyRole
 from federation.party import Party
 from tests.federation.test_founding import PLAN, POLICY
+from tests.support.ecdsa import ECDSA
+from tests.support.founder import amend, documents, issue, put
 
 NOW = PLAN.now
 HOLD = """
@@ -106,7 +121,7 @@ def test_another_sealed_file_opens_for_its_purpose(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["root.json", "manifest.json", "policy.json", "tls.pem", "signing.key", "tls.key"]
+    "name", ["root.json", "manifest.json", "policy.json", "signing.key", "tls.key"]
 )
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
@@ -118,6 +133,18 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 def test_a_secret_that_others_may_read_is_refused(folder: Path, name: str) -> None:
     (folder / name).chmod(0o644)
     with pytest.raises(BadInput, match=f"KEY_FILE_OPEN file={name}"):
+        _load(folder)
+
+
+def test_the_passphrase_may_lie_apart_from_what_it_opens(folder: Path, tmp_path: Path) -> None:
+    apart = (folder / "passphrase").rename(tmp_path / "tax.secret")
+    with (folder / "party.toml").open("r+", encoding="utf-8") as settings:
+        text = settings.read()
+        settings.seek(0)
+        settings.write(f'passphrase = "{apart}"\n{text}')
+    assert _load(folder).id == "tax"
+    apart.chmod(0o440)
+    with pytest.raises(BadInput, match=r"KEY_FILE_OPEN file=tax\.secret"):
         _load(folder)
 
 
@@ -223,6 +250,143 @@ def test_settings_that_cannot_be_followed_are_told(
     spoil(folder)
     with pytest.raises(BadInput, match="SETTINGS_INVALID"):
         _load(folder)
+
+
+# ---- never back
+
+
+@pytest.fixture
+def home(made: dict[bool, Path], tmp_path: Path) -> Path:
+    """Give a copy of a whole founder's folder whose node has started once."""
+    home = Path(shutil.copytree(made[False], tmp_path / "home"))
+    _load(home / "tax").pin()
+    return home
+
+
+def test_opening_alone_pins_nothing(folder: Path) -> None:
+    found = _load(folder)
+    assert not (found.data / pins.FILE).exists()
+    found.pin()
+    assert {name: one.version for name, one in pins.read(found.data).items()} == {
+        "root": 1,
+        "manifest": 1,
+        "policy test": 1,
+    }
+
+
+def test_an_older_manifest_does_not_open_again(home: Path) -> None:
+    old = documents(home / "tax")
+    amend(home, NOW, lambda h: changes.extend(h.manifest, h.edition()))
+    _load(home / "tax").pin()
+    put(home / "tax", old)
+    with pytest.raises(PeerFault, match="MANIFEST_ROLLED_BACK version=1 seen=2"):
+        _load(home / "tax")
+
+
+def test_an_older_root_does_not_open_again(home: Path) -> None:
+    old = documents(home / "tax")
+    opened = ceremony.open_home(home, NOW)
+    after = changes.next_root(opened.chain.newest, opened.root.keys, 3, NOW)
+    issue(opened, {"root.json": root.write(after)})
+    _load(home / "tax").pin()
+    put(home / "tax", old)
+    with pytest.raises(PeerFault, match="ROOT_ROLLED_BACK version=1 seen=2"):
+        _load(home / "tax")
+
+
+def test_a_root_that_only_its_own_keys_signed_replaces_nothing(home: Path) -> None:
+    """Neither behind the one in use nor in its place."""
+    strangers = [SigningKey.generate() for _ in range(3)]
+    opened = ceremony.open_home(home, NOW)
+    mine = {key.kid: key.verify_key for key in strangers}
+    after = changes.next_root(opened.chain.newest, mine, 2, NOW)
+    forged = root.sign(root.write(after), root.PAYLOAD_TYPE, strangers)
+    listed = root.sign(manifest.write(opened.manifest), manifest.PAYLOAD_TYPE, strangers)
+    rules = root.sign(POLICY.encode(), policy.PAYLOAD_TYPE, strangers)
+    first = (home / "tax" / "root.json").read_bytes()
+    put(home / "tax", {"manifest.json": listed, "policy.json": rules})
+    for chain in (forged, first + b"\n" + forged):
+        put(home / "tax", {"root.json": chain})
+        with pytest.raises(PeerFault, match="ROOT_SIGNATURE"):
+            _load(home / "tax")
+
+
+def test_a_root_that_ended_opens_nothing(home: Path) -> None:
+    late = NOW + founding.ROOT_LIFE * 30 * founding.DAY
+    with pytest.raises(PeerFault, match="ROOT_EXPIRED version=1"):
+        _load(home / "tax", now=late)
+
+
+def _sign_around(home: Path, change: Callable[[Manifest], Manifest]) -> None:
+    """Sign a manifest that no founder's tool would sign."""
+    opened = ceremony.open_home(home, NOW)
+    payload = manifest.write(change(opened.manifest))
+    keys = ceremony.keys_at_hand(opened)
+    put(home / "tax", {"manifest.json": root.sign(payload, manifest.PAYLOAD_TYPE, keys)})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: replace(m, version=2, expires=NOW + 10**9),
+        lambda m: replace(m, version=2, federation="other"),
+    ],
+    ids=["outlives its root", "another federation's name"],
+)
+def test_a_manifest_stays_within_its_root(
+    home: Path, change: Callable[[Manifest], Manifest]
+) -> None:
+    _sign_around(home, change)
+    with pytest.raises(PeerFault, match="MANIFEST_INVALID why=root"):
+        _load(home / "tax")
+
+
+def test_two_manifests_of_one_version_do_not_both_open(home: Path) -> None:
+    _sign_around(home, lambda m: replace(m, issued=m.issued + 1))
+    with pytest.raises(PeerFault, match="VERSION_REUSED document=manifest version=1"):
+        _load(home / "tax")
+
+
+def test_a_certificate_that_the_manifest_does_not_list_is_refused(home: Path) -> None:
+    secret = party.passphrase(home / "tax")
+    path = home / "tax" / "tls.key"
+    other = certificates.new_key()
+    keyfile.save(path, other, secret, purpose=party.TLS, cost=SealCost.MINIMAL)
+    with pytest.raises(BadInput, match="CERTIFICATE_NOT_LISTED party=tax"):
+        _load(home / "tax")
+
+
+@pytest.fixture
+def provided() -> Iterator[None]:
+    suites.register(ECDSA)
+    yield
+    del suites._REGISTERED[ECDSA.name]
+
+
+@pytest.mark.usefixtures("provided")
+def test_a_department_s_key_may_be_of_another_suite(home: Path) -> None:
+    """Listed, unsealed, signed with and believed by what its entry says."""
+    key = SigningKey.generate(ECDSA)
+    secret = party.passphrase(home / "tax")
+    path = home / "tax" / "signing.key"
+    keyfile.save(path, key.seed, secret, purpose=party.SIGNING, cost=SealCost.MINIMAL)
+    amend(home, NOW, lambda h: changes.renew(h.manifest, "tax", key.verify_key, None, h.edition()))
+    found = _load(home / "tax")
+    assert (found.key.kid, found.key.verify_key.suite) == (key.kid, ECDSA)
+    signed = envelope.sign(b"answer", "text/plain", found.key)
+    keys = found.manifest.party("tax").keys
+    assert envelope.verify(signed, keys, payload_type="text/plain") == b"answer"
+
+
+def test_a_suite_that_nobody_provides_stops_the_start(home: Path) -> None:
+    suites.register(ECDSA)
+    try:
+        key = SigningKey.generate(ECDSA).verify_key
+        amend(home, NOW, lambda h: changes.renew(h.manifest, "tax", key, None, h.edition()))
+    finally:
+        del suites._REGISTERED[ECDSA.name]
+    with pytest.raises(PeerFault, match="SUITE_UNKNOWN suite=ecdsa-p256"):
+        _load(home / "tax")
 
 
 # ---- the recorder

@@ -1,5 +1,6 @@
 """Status lists: others' vectors, our own round trips, and lists meant to hurt."""
 
+import hashlib
 import json
 import zlib
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from openvc.status import token_status_list as other
 from crypto.keys import SigningKey
 from federation import limits, status
 from federation.errors import PeerFault, Refused
-from federation.status import Status, StatusList
+from federation.status import Status, StatusList, StatusLists
 from federation.strictjson import b64, dumps, unb64
 
 NOW = 1_795_000_000
@@ -194,6 +195,10 @@ def test_a_header_is_exactly_ours(change: dict[str, Any]) -> None:
         {"more": 1},
         {"iat": str(NOW)},
         {"iat": True},
+        {"exp": NOW + limits.STATUS_AGE + 1},
+        {"exp": str(NOW + limits.STATUS_AGE)},
+        {"ttl": 61},
+        {"ttl": None},
         {"status_list": []},
         {"status_list": "x"},
         {"status_list": {"bits": 2}},
@@ -223,16 +228,62 @@ def test_what_is_no_list_is_refused(jwt: bytes) -> None:
 
 @pytest.mark.parametrize("now", [NOW - limits.SKEW, NOW, NOW + limits.STATUS_AGE])
 def test_a_fresh_list_is_given_back(now: int) -> None:
-    found = _read(LIST)
+    found = StatusLists.of(_read(LIST))
     assert status.check_fresh(found, now) is found
 
 
 @pytest.mark.parametrize("now", [NOW - limits.SKEW - 1, NOW + limits.STATUS_AGE + 1])
 def test_an_old_list_or_one_from_the_future_is_refused(now: int) -> None:
     with pytest.raises(Refused, match="STATUS_LIST_STALE"):
-        status.check_fresh(_read(LIST), now)
+        status.check_fresh(StatusLists.of(_read(LIST)), now)
 
 
 def test_no_list_is_refused() -> None:
     with pytest.raises(Refused, match="STATUS_LIST_STALE"):
         status.check_fresh(None, NOW)
+
+
+# ---- several lists of one department
+
+
+def _series(number: int, issued: int = NOW, marked: dict[int, Status] | None = None) -> StatusList:
+    uri = status.uri_of("registrar", "tax", number)
+    jwt = status.issue(uri, status.pack(marked or {}), issued, KEY)
+    return status.read(jwt, uri=uri, issuers=ISSUERS)
+
+
+def test_a_token_is_looked_up_in_the_list_it_names() -> None:
+    lists = StatusLists.of(_series(4), _series(5, marked={7: Status.INVALID}))
+    assert lists.at(status.uri_of("registrar", "tax", 4)).at(7) is Status.VALID
+    assert lists.at(status.uri_of("registrar", "tax", 5)).at(7) is Status.INVALID
+    for none in (status.uri_of("registrar", "tax", 6), status.uri_of("registrar", "bank", 4)):
+        with pytest.raises(Refused, match="CONSENT_INVALID"):
+            lists.at(none)
+
+
+def test_lists_are_as_fresh_as_the_oldest() -> None:
+    lists = StatusLists.of(_series(4, NOW), _series(5, NOW - limits.STATUS_AGE - 1))
+    with pytest.raises(Refused, match="STATUS_LIST_STALE"):
+        status.check_fresh(lists, NOW)
+    assert status.check_fresh(lists, NOW - 1) is lists
+
+
+def test_the_digest_of_one_list_is_its_own_and_of_several_covers_all_in_order() -> None:
+    one, two = _series(4), _series(5)
+    assert StatusLists.of(one).digest == one.digest
+    assert StatusLists.of(one, two).digest == hashlib.sha256(one.digest + two.digest).digest()
+    assert StatusLists.of(two, one).digest != StatusLists.of(one, two).digest
+
+
+@given(states, states)
+def test_a_list_brings_back_what_was_revoked_and_is_not(
+    before: dict[int, Status], after: dict[int, Status]
+) -> None:
+    back = [
+        index
+        for index, state in before.items()
+        if state is Status.INVALID and after.get(index, Status.VALID) is not Status.INVALID
+    ]
+    earlier, later = _series(0, marked=before), _series(0, marked=after)
+    assert later.brings_back(earlier) == bool(back)
+    assert not earlier.brings_back(earlier)

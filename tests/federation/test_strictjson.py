@@ -56,6 +56,8 @@ def test_there_is_one_way_to_write(value: Any) -> None:
         b"{'a':1}",
         b"\xff",
         b"\xef\xbb\xbf{}",
+        b'"\\ud800"',
+        b'{"\\udfff":"\\ud83d"}',
         b'{"a":1,"a":1}',
         b'[{"a":{"b":1,"b":2}}]',
         b"1.0",
@@ -79,6 +81,10 @@ def test_json_that_others_forgive_is_refused(data: bytes) -> None:
 def test_the_deepest_that_is_allowed_reads() -> None:
     loads(b"[" * limits.JSON_DEPTH + b"]" * limits.JSON_DEPTH, "thing")
     loads(b'{"a":' * limits.JSON_DEPTH + b"1" + b"}" * limits.JSON_DEPTH, "thing")
+
+
+def test_text_may_be_written_with_escapes() -> None:
+    assert loads(b'"\\u6838\\u5bf9 \\ud83d\\ude00"', "thing") == "核对 😀"
 
 
 @given(st.binary())

@@ -24,7 +24,9 @@ from federation import catalogue, policy
 from federation.catalogue import Form, ParameterKind, Predicate, Register
 from federation.clock import FixedClock, months_before
 from federation.policy import Parameter, Policy
-from hedui.demo.city import CityIndex, Department, write_city
+from hedui.demo.city import CityIndex, Department, tiny_flaws, write_city, write_district
+from hedui.demo.district import build_district
+from hedui.demo.flaws import Seen, see
 from hedui.demo.population import build_world
 from hedui.demo.world import Household, Person, World
 
@@ -51,15 +53,29 @@ class City:
 
     index: CityIndex
     world: World
+    seen: dict[str, Seen]
     policy: Policy
     nodes: dict[str, Node]
 
 
 def build(folder: Path, today: date) -> City:
     index = write_city(folder, seed=SEED, today=today)
+    world = build_world(seed=SEED, today=today)
+    return open_city(index, world, see(world, tiny_flaws(today)))
+
+
+def district(folder: Path, today: date, seed: int, households: int) -> City:
+    index = write_district(folder, seed=seed, today=today, households=households)
+    names = [department.id for department in index.departments]
+    built = build_district(seed=seed, today=today, departments=names, households=households)
+    return open_city(index, built.world, see(built.world, built.flaws))
+
+
+def open_city(index: CityIndex, world: World, seen: dict[str, Seen]) -> City:
     return City(
         index=index,
-        world=build_world(seed=SEED, today=today),
+        world=world,
+        seen=seen,
         policy=policy.parse(index.policy, catalogue.load()),
         nodes={department.id: open_node(department) for department in index.departments},
     )
@@ -114,6 +130,8 @@ class Asked:
 def answer(city: City, node: Node, asked: Asked) -> str:
     """Answer from the department's records alone, by the contract of the forms."""
     rule = city.policy.rules[asked.predicate.id]
+    if asked.predicate.id not in node.catalogue.answers:
+        return "REFUSED(POLICY_NOT_ANSWERED)"
     if (city.world.today - node.as_of).days > rule.max_age_days:
         return "STALE"
     if asked.person.id not in node.roll:
@@ -125,8 +143,11 @@ def answer(city: City, node: Node, asked: Asked) -> str:
         return yes(known == unicodedata.normalize("NFKC", asked.person.name))
     value = node.records.scalar(node.catalogue.answers[asked.predicate.id].sql, bound(asked))
     if asked.predicate.parameter is ParameterKind.MEMBERS:
-        return yes(value is None or value in asked.household.ids())
-    return minimized(asked, value)
+        return yes(value is None or value in asked.household.ids() & node.roll.keys())
+    try:
+        return minimized(asked, value)
+    except ValueError:
+        return "REFUSED(SOURCE_UNAVAILABLE)"
 
 
 def bound(asked: Asked) -> dict[str, object]:
@@ -171,17 +192,19 @@ def answers(city: City, household: Household, person: Person) -> dict[tuple[str,
     """Ask every department everything its catalogue and the policy allow."""
     found = {}
     for node in city.nodes.values():
-        for predicate, answering in node.catalogue.answers.items():
-            rule = city.policy.rules[predicate]
+        for predicate in catalogue.load().for_kind(node.department.kind):
+            rule = city.policy.rules.get(predicate.id)
+            if rule is None:
+                continue
             for parameter in rule.parameters or ("",):
                 asked = Asked(
-                    predicate=answering.predicate,
+                    predicate=predicate,
                     parameter=city.policy.parameters.get(parameter),
                     person=person,
                     household=household,
                     period=period_of(rule.period, city.world.today),
                 )
-                found[node.department.id, predicate, parameter] = answer(city, node, asked)
+                found[node.department.id, predicate.id, parameter] = answer(city, node, asked)
     return found
 
 

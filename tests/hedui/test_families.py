@@ -39,7 +39,7 @@ def test_heads_are_distinct_synthetic_adults() -> None:
 
 
 def test_policy_carries_the_standard() -> None:
-    text = families.policy(STANDARD).decode()
+    text = families.policy(STANDARD, TODAY).decode()
     assert text.count("per_head = 510000") == 2
 
 

@@ -84,9 +84,9 @@ def test_missing_plan(tmp_path: Path) -> None:
 
 
 def test_policy_is_shown(founded: Path) -> None:
-    text = run("policy", "-C", str(founded / "tax"), "--lang", "zh").stdout
+    text = run("policy", "explain", "P50", "-C", str(founded / "tax"), "--lang", "zh").stdout
     assert "deposit-12s" in text
-    assert "P40" in text
+    assert "根签名有效" in text
 
 
 def test_predicates_by_kind() -> None:

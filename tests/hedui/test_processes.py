@@ -1,4 +1,4 @@
-"""The demonstration's processes: one that cannot start is told at once, one that died is started."""
+"""The demonstration's processes: one that cannot start is told at once, a dead one is started."""
 
 import subprocess
 import sys
@@ -73,3 +73,19 @@ def test_a_start_that_the_system_refuses_does_not_end_the_watcher(
         troupe.kill("good")
         assert list(troupe.ready()) == ["good"]
     assert len(refused) == 2
+
+
+def test_a_held_process_stays_away_until_it_is_released(tmp_path: Path) -> None:
+    with Troupe(tmp_path) as troupe:
+        troupe.start("good", [SERVING])
+        list(troupe.ready())
+        troupe.hold("good")
+        time.sleep(0.3)
+        assert not troupe.runs("good")
+        assert not troupe.kill("good"), "nobody is there to be killed"
+        assert list(troupe.ready()) == [], "nobody waits for one who is held"
+        troupe.release("good")
+        until(lambda: troupe.runs("good"))
+        assert troupe.kill("good")
+        until(lambda: list(troupe.ready()) == ["good"])
+    assert starts(tmp_path, "good") == 3

@@ -1,21 +1,23 @@
 """The registrar's commands, and that they see and change what the running server does."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from federation import status
+from federation.consenting import Role
 from federation.status import Status
 from registrar.cli import app
 from registrar.store import Store
 from tests.registrar import town as towns
-from tests.registrar.town import FATHER, Town, a_form
+from tests.registrar.town import FATHER, Town, a_form, person_id, someone
 
 
 def run(*words: str) -> str:
@@ -41,22 +43,57 @@ def test_consents_are_listed_without_people(town: Town) -> None:
 
 def test_a_revocation_by_command_shows_in_the_running_servers_next_list(town: Town) -> None:
     issued = town.issued(a_form())
-    claims = town.read(issued.tokens[0].token).claims
-    department = claims.audience
+    first = issued.tokens[0]
 
-    def at() -> Status:
-        jwt = town.client().status_list(department)
-        keys = town.registrar.entry.keys
-        return status.read(jwt, uri=claims.status_uri, issuers=keys).at(claims.status_index)
+    def usage() -> dict[str, int]:
+        words = ["status", first.department, "--folder", folder(town), "--json"]
+        (listed,) = json.loads(run(*words))["lists"]
+        return dict(listed)
 
-    assert at() is Status.VALID
-    ended = json.loads(run("status", department, "--folder", folder(town), "--json"))["ended"]
+    assert town.status(first.token) is Status.VALID
+    before = usage()
     run("consent", "revoke", issued.consent_no, "--folder", folder(town), "--lang", "zh")
-    assert at() is Status.INVALID
-    after = json.loads(run("status", department, "--folder", folder(town), "--json"))
-    here = [token for token in issued.tokens if token.department == department]
-    assert after["ended"] == ended + len(here)
-    assert after["used"] <= after["entries"]
+    assert town.status(first.token) is Status.INVALID
+    here = [token for token in issued.tokens if token.department == first.department]
+    assert usage() == before | {"revoked": before["revoked"] + len(here)}
+    text = run("status", first.department, "--folder", folder(town), "--lang", "en")
+    assert f"{first.department}/0: {before['used']} of 1048576 used" in text
+
+
+def states_after(town: Town, command: str, number: str) -> dict[str, str]:
+    rows = json.loads(run("consent", command, number, "--folder", folder(town), "--json"))
+    return {row["consent"]: row["state"] for row in rows}
+
+
+def test_the_operator_suspends_resumes_and_ends(town: Town) -> None:
+    issued = town.issued(a_form())
+    number, token = issued.consent_no, issued.tokens[0].token
+    assert states_after(town, "suspend", number) == {number: "SUSPENDED"}
+    assert town.status(token) is Status.SUSPENDED
+    assert states_after(town, "resume", number) == {number: "COMPLETE"}
+    assert town.status(token) is Status.VALID
+    assert states_after(town, "revoke", number) == {number: "REVOKED"}
+    for command in ("suspend", "resume"):
+        words = ["consent", command, number, "--folder", folder(town), "--json"]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 1
+        assert "CONSENT_REVOKED" in result.output
+    assert town.status(token) is Status.INVALID
+
+
+def test_the_operator_ends_a_household_whoever_recorded_it(town: Town) -> None:
+    persons = [
+        someone(person_id("19660606", n), "某", role)
+        for n, role in ((81, Role.APPLICANT), (83, Role.MEMBER))
+    ]
+    forms = [
+        replace(a_form([replace(p, evidence=os.urandom(32)) for p in persons])) for _ in range(2)
+    ]
+    numbers = {
+        town.client(name).record([form])[0].consent_no
+        for name, form in zip(("coordinator", "stranger"), forms, strict=True)
+    }
+    assert states_after(town, "household", min(numbers)) == dict.fromkeys(numbers, "REVOKED")
 
 
 def test_rolls_are_shown_with_every_growth_and_what_they_allow(town: Town) -> None:

@@ -14,6 +14,8 @@ def test_a_named_department_has_its_own_ceiling_and_the_others_the_default() -> 
     assert (settings.ceiling("tax"), settings.ceiling("housing")) == (120_000, 7)
     assert config.parse({}) == Settings()
     assert Settings().ceiling("tax") == 5_000_000
+    assert not Settings().reflection
+    assert config.parse({"reflection": True}).reflection
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,8 @@ def test_a_named_department_has_its_own_ceiling_and_the_others_the_default() -> 
         {"rolls": {"tax": 2**32}},
         {"roll_most": 2**32},
         {"roll_most": 1.5},
+        {"reflection": 1},
+        {"reflection": "true"},
     ],
 )
 def test_a_slip_of_the_pen_is_found(table: dict[str, Any]) -> None:

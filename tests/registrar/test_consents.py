@@ -11,6 +11,7 @@ from federation.consenting import ConsentForm, ConsentPerson, ConsentState, Role
 from federation.errors import HeduiError, PeerFault, Refused
 from federation.exchange import Purpose
 from registrar import consents
+from registrar.consents import Rules
 from tests.registrar.town import (
     ASKS,
     CHILD,
@@ -20,6 +21,7 @@ from tests.registrar.town import (
     UNCLE,
     Town,
     a_form,
+    a_renewal,
     ask,
     couple,
     person_id,
@@ -59,6 +61,10 @@ def test_a_form_is_stored_in_canonical_form() -> None:
         a_form(grants=[replace(ASKS[0], max_uses=10_001)]),
         a_form(grants=[replace(ASKS[0], parameter=str(i)) for i in range(129)]),
         replace(a_form(), basis="STATUTORY_MANDATE"),
+        replace(a_form(), renews="20261118-000001"),
+        replace(a_renewal(a_form(), "n"), renews=""),
+        replace(a_renewal(a_form(), "n"), purpose=Purpose.ENTRY),
+        replace(a_renewal(a_form(), "n"), persons=couple()),
     ],
     ids=[
         "no applicant",
@@ -76,6 +82,10 @@ def test_a_form_is_stored_in_canonical_form() -> None:
         "too many uses",
         "too many grants",
         "other basis",
+        "a signed consent that renews one",
+        "a renewal of none",
+        "a renewal for an entry",
+        "a signed renewal",
     ],
 )
 def test_a_form_that_contradicts_itself_is_refused(form: ConsentForm) -> None:
@@ -246,6 +256,11 @@ def test_only_papers_that_are_new_to_a_consent_are_looked_for() -> None:
     assert asked == [bytes(32)]
 
 
+def rules(town: Town) -> Rules:
+    party = town.registrar
+    return Rules(manifest=party.manifest, policy=party.policy, catalogue=catalogue.load())
+
+
 @pytest.mark.parametrize(
     ("department", "predicate", "parameter", "code"),
     [
@@ -261,13 +276,14 @@ def test_a_grant_needs_policy_and_a_department_that_answers(
     town: Town, department: str, predicate: str, parameter: str, code: str
 ) -> None:
     form = a_form(grants=[*ASKS, ask(0, department, predicate, parameter)])
-    party = town.registrar
     with pytest.raises(HeduiError, match=code):
-        consents.check_grants(form, party.manifest, party.policy, catalogue.load())
+        rules(town).check(form)
+    assert rules(town).narrowed(form).grants == ASKS
+    with pytest.raises(Refused, match="POLICY_NOT_ANSWERED"):
+        rules(town).narrowed(replace(form, grants=form.grants[-1:]))
 
 
 def test_a_purpose_outside_the_policy_is_refused(town: Town) -> None:
     form = replace(a_form(), purpose=Purpose.MONITORING)
-    party = town.registrar
     with pytest.raises(Refused, match="POLICY_NOT_ANSWERED"):
-        consents.check_grants(form, party.manifest, party.policy, catalogue.load())
+        rules(town).check(form)

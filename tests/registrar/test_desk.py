@@ -13,9 +13,9 @@ from federation.clock import epoch_of
 from federation.enrolment import BlindBatch, BlindEvaluation
 from federation.errors import HeduiError, PeerFault, Refused, Unavailable
 from registrar.config import Settings
-from registrar.desk import Call, Desk
+from registrar.desk import Desk
 from registrar.pseudonyms import Pseudonyms
-from registrar.store import Store
+from registrar.store import Call, Store
 from tests.registrar.town import NOW, Town
 
 YEAR = epoch_of(NOW)

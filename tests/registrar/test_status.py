@@ -1,9 +1,15 @@
 """When a status list is signed anew."""
 
+from collections import Counter
+
+import pytest
+
 from crypto.keys import SigningKey
 from federation import status
 from federation.clock import FixedClock
+from federation.errors import PeerFault
 from federation.status import Status
+from registrar.entries import Listing
 from registrar.status import RESIGN_AFTER, StatusPublisher
 
 KEY = SigningKey.from_seed(bytes(32))
@@ -15,18 +21,31 @@ class Department:
     def __init__(self) -> None:
         self.clock = FixedClock(1_000_000)
         self.invalid: dict[int, Status] = {}
+        self.changes = Counter[int]()
+        self.newest = 0
         self.reads = 0
         self.lists = StatusPublisher(
-            "registrar", KEY, self.clock, ended=lambda _: len(self.invalid), states=self.states
+            "registrar", KEY, self.clock, find=self.find, states=self.states
         )
 
-    def states(self, _: str) -> dict[int, Status]:
-        self.reads += 1
-        return self.invalid
+    def find(self, _: str, least: int, now: int) -> Listing | None:
+        assert now == self.clock.now()
+        if least > self.newest:
+            return None
+        return Listing(series=least, changes=self.changes[least], more=least < self.newest)
 
-    def current(self) -> status.StatusList:
-        uri = status.uri_of("registrar", "tax")
-        return status.read(self.lists.current("tax"), uri=uri, issuers={KEY.kid: KEY.verify_key})
+    def states(self, _: str, series: int) -> dict[int, Status]:
+        self.reads += 1
+        return self.invalid if series == 0 else {}
+
+    def change(self, index: int, state: Status) -> None:
+        self.invalid[index] = state
+        self.changes[0] += 1
+
+    def current(self, series: int = 0) -> status.StatusList:
+        listed = self.lists.current("tax", series)
+        uri = status.uri_of("registrar", "tax", listed.series)
+        return status.read(listed.jwt, uri=uri, issuers={KEY.kid: KEY.verify_key})
 
 
 def test_a_list_is_kept_for_a_minute() -> None:
@@ -42,10 +61,31 @@ def test_a_list_is_kept_for_a_minute() -> None:
 def test_a_revocation_shows_at_once() -> None:
     department = Department()
     assert department.current().at(7) is Status.VALID
-    department.invalid[7] = Status.INVALID
+    department.change(7, Status.INVALID)
     assert department.current().at(7) is Status.INVALID
     assert department.current().at(6) is Status.VALID
     assert department.reads == 2
+
+
+def test_a_suspension_and_its_lifting_show_at_once() -> None:
+    """As many tokens are not valid after the change as before: what is counted are changes."""
+    department = Department()
+    for index, state in ((7, Status.SUSPENDED), (7, Status.VALID), (8, Status.SUSPENDED)):
+        department.change(index, state)
+        assert department.current().at(index) is state
+
+
+def test_each_list_of_a_series_is_signed_by_itself() -> None:
+    department = Department()
+    department.newest = 1
+    first, second = (department.lists.current("tax", series) for series in (0, 1))
+    assert (first.series, first.more, second.series, second.more) == (0, True, 1, False)
+    department.change(7, Status.INVALID)
+    assert department.lists.current("tax", 1) == second
+    assert department.current(0).at(7) is Status.INVALID
+    assert department.current(1).at(7) is Status.VALID
+    with pytest.raises(PeerFault, match="MALFORMED"):
+        department.lists.current("tax", 2)
 
 
 def test_a_clock_set_back_signs_anew() -> None:
@@ -58,5 +98,5 @@ def test_a_clock_set_back_signs_anew() -> None:
 def test_each_department_has_its_own_list() -> None:
     department = Department()
     department.current()
-    department.lists.current("housing")
+    department.lists.current("housing", 0)
     assert department.reads == 2

@@ -6,18 +6,19 @@ a department with no right to ask try what they must not.
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crypto import labels, oprf
 from crypto.keys import SealCost
-from federation import consent, exchange, founding, keyfile, limits
+from federation import consent, exchange, founding, keyfile, limits, status
 from federation import party as installation
 from federation.clock import FixedClock, SystemClock, epoch_of
 from federation.consent import Consent
 from federation.consenting import (
+    IN_FORCE_AID,
     ConsentForm,
     ConsentPerson,
     GrantRequest,
@@ -30,6 +31,7 @@ from federation.founding import FederationPlan, PartyPlan
 from federation.ids import check_digit
 from federation.manifest import PartyRole
 from federation.party import Party
+from federation.status import Status, StatusLists
 from federation.wire import codec, signed
 from federation.wire.channel import Peers
 from federation.wire.registrar_client import RegistrarClient
@@ -37,7 +39,7 @@ from registrar import server
 from registrar.server import RegistrarServer
 
 NOW = 1_795_000_000  # 2026-11-18T14:26:40Z
-FAR = 1_830_297_599  # 2027-12-31T23:59:59Z
+FAR = 1_830_268_799  # 2027-12-31T23:59:59+08:00
 POLICY = """
 family = "test"
 version = 3
@@ -51,6 +53,7 @@ per_head = 996000
 comparator = "le"
 zh = "一"
 en = "one"
+source = "测试"
 """ + "".join(
     f"""
 [[rule]]
@@ -59,6 +62,9 @@ purposes = ["ENTRY", "REVIEW"]
 parameters = {parameters}
 period = "month"
 max_age_days = 3650
+source = "测试"
+zh = "测试"
+en = "test"
 """
     for predicate, parameters in [
         ("P02", "[]"),
@@ -154,6 +160,21 @@ def a_form(
     )
 
 
+def a_renewal(form: ConsentForm, renews: str) -> ConsentForm:
+    """Write the form that goes by another's signatures while aid is in force."""
+    unsigned = tuple(
+        ConsentPerson(id=person.id, name=person.name, role=person.role) for person in form.persons
+    )
+    return replace(
+        form,
+        reference=os.urandom(16),
+        purpose=Purpose.REVIEW,
+        persons=unsigned,
+        basis=IN_FORCE_AID,
+        renews=renews,
+    )
+
+
 @dataclass
 class Town:
     """The federation's folder, its parties, and the running registrar."""
@@ -163,7 +184,7 @@ class Town:
     parties: dict[str, Party]
     peers: dict[str, Peers]
     running: RegistrarServer
-    _evaluators: dict[str, oprf.Evaluator] = field(default_factory=dict)
+    _evaluators: dict[tuple[str, int], oprf.Evaluator] = field(default_factory=dict)
 
     @property
     def registrar(self) -> Party:
@@ -201,23 +222,33 @@ class Town:
     def read(self, token: bytes) -> Consent:
         return consent.read(token, self.registrar.entry.keys)
 
-    def psn(self, department: str, data: bytes) -> bytes:
-        return oprf.psn(self.evaluator(department).evaluate_known(data))
+    def status(self, token: bytes) -> Status:
+        """Look a token up in the list that its department fetches now."""
+        claims = self.read(token).claims
+        lists = self.client(claims.audience).status_lists(claims.audience)
+        keys = self.registrar.entry.keys
+        read = [
+            status.read(jwt, uri=status.uri_of("registrar", claims.audience, series), issuers=keys)
+            for series, jwt in lists.items()
+        ]
+        return StatusLists.of(*read).at(claims.status_uri).at(claims.status_index)
 
-    def id_psn(self, department: str, person: str) -> bytes:
-        return self.psn(department, labels.id_input(person))
+    def psn(self, department: str, data: bytes, epoch: int = epoch_of(NOW)) -> bytes:
+        return oprf.psn(self.evaluator(department, epoch).evaluate_known(data))
 
-    def evaluator(self, department: str) -> oprf.Evaluator:
-        if department not in self._evaluators:
-            epoch = epoch_of(NOW)
+    def id_psn(self, department: str, person: str, epoch: int = epoch_of(NOW)) -> bytes:
+        return self.psn(department, labels.id_input(person), epoch)
+
+    def evaluator(self, department: str, epoch: int) -> oprf.Evaluator:
+        if (department, epoch) not in self._evaluators:
             seed = keyfile.load(
                 self.registrar.folder / f"pseudonym-{epoch}.key",
                 installation.passphrase(self.registrar.folder),
                 purpose=f"{founding.PSEUDONYM_SEED}/{epoch}",
             )
             info = labels.voprf_info(department, epoch)
-            self._evaluators[department] = oprf.Evaluator.from_seed(seed, info)
-        return self._evaluators[department]
+            self._evaluators[department, epoch] = oprf.Evaluator.from_seed(seed, info)
+        return self._evaluators[department, epoch]
 
     def restart(self) -> None:
         self.running.stop()
@@ -238,8 +269,8 @@ def now() -> int:
     return SystemClock().now()
 
 
-def found(folder: Path, at: int = NOW) -> None:
-    """Found the town's federation."""
+def found(folder: Path, at: int = NOW, nodes: Mapping[str, str] = NODES) -> None:
+    """Found the town's federation; ``nodes`` are departments by id, with their kind."""
     endpoint = f"127.0.0.1:{free_port()}"
 
     def plan(name: str, role: PartyRole, kind: str = "") -> PartyPlan:
@@ -247,7 +278,7 @@ def found(folder: Path, at: int = NOW) -> None:
 
     parties = [plan("registrar", PartyRole.REGISTRAR)]
     parties += [plan(name, PartyRole.COORDINATOR) for name in COORDINATORS]
-    parties += [plan(name, PartyRole.NODE, kind) for name, kind in NODES.items()]
+    parties += [plan(name, PartyRole.NODE, kind) for name, kind in nodes.items()]
     founding.found(
         folder,
         FederationPlan(
@@ -262,12 +293,12 @@ def found(folder: Path, at: int = NOW) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Town]:
+def running(folder: Path, nodes: Mapping[str, str] = NODES) -> Iterator[Town]:
     """Found the town, run its registrar, and stop everything afterwards."""
-    found(folder)
+    found(folder, NOW, nodes)
     roles = {"registrar": PartyRole.REGISTRAR}
     roles |= dict.fromkeys(COORDINATORS, PartyRole.COORDINATOR)
-    roles |= dict.fromkeys(NODES, PartyRole.NODE)
+    roles |= dict.fromkeys(nodes, PartyRole.NODE)
     parties = {name: installation.load(folder / name, role, NOW) for name, role in roles.items()}
     peers = {name: Peers(party.tls) for name, party in parties.items()}
     clock = FixedClock(NOW)
@@ -285,5 +316,9 @@ METHODS = {
     "record": exchange.RECORD_CONSENT,
     "issue": exchange.ISSUE_TOKENS,
     "revoke": exchange.REVOKE_CONSENT,
+    "suspend": exchange.SUSPEND_CONSENT,
+    "resume": exchange.RESUME_CONSENT,
+    "household": exchange.CHANGE_HOUSEHOLD,
+    "object": exchange.RECORD_OBJECTION,
     "evaluate": exchange.EVALUATE,
 }

@@ -20,7 +20,17 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as Proto
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from federation.exchange import ASK, EVALUATE, ISSUE_TOKENS, RECORD_CONSENT, REVOKE_CONSENT
+from federation.exchange import (
+    ASK,
+    CHANGE_HOUSEHOLD,
+    EVALUATE,
+    ISSUE_TOKENS,
+    RECORD_CONSENT,
+    RECORD_OBJECTION,
+    RESUME_CONSENT,
+    REVOKE_CONSENT,
+    SUSPEND_CONSENT,
+)
 from federation.v1 import envelope_pb2, node_pb2, registrar_pb2
 from federation.wire.description import DESCRIBE
 from federation.wire.registrar_messages import STATUS_LIST
@@ -46,6 +56,14 @@ _ITEMS: Final[dict[tuple[str, bool], type[Proto]]] = {
     (ISSUE_TOKENS, False): registrar_pb2.IssuedTokens,
     (REVOKE_CONSENT, True): registrar_pb2.ConsentOrder,
     (REVOKE_CONSENT, False): registrar_pb2.ConsentReceipt,
+    (SUSPEND_CONSENT, True): registrar_pb2.ConsentOrder,
+    (SUSPEND_CONSENT, False): registrar_pb2.ConsentReceipt,
+    (RESUME_CONSENT, True): registrar_pb2.ConsentOrder,
+    (RESUME_CONSENT, False): registrar_pb2.ConsentReceipt,
+    (CHANGE_HOUSEHOLD, True): registrar_pb2.ConsentOrder,
+    (CHANGE_HOUSEHOLD, False): registrar_pb2.EndedConsents,
+    (RECORD_OBJECTION, True): registrar_pb2.Objection,
+    (RECORD_OBJECTION, False): registrar_pb2.IssuedTokens,
     (EVALUATE, True): registrar_pb2.BlindBatch,
     (EVALUATE, False): registrar_pb2.BlindEvaluation,
 }

@@ -13,6 +13,8 @@ from tests.scenarios.played import CENTRE, Exchange, Logged, Played, leaf, leave
 VICTIM: Final = "public_security"
 """The department that the demonstration's attacks are sent to."""
 
+_NO_USE: Final = {Outcome.PRESENT_AGAIN, Outcome.REFUSED}
+
 
 def check_cases(played: Played) -> None:
     """Every case of the city was opened, once, and has its consent."""
@@ -32,10 +34,11 @@ def check_answers(played: Played) -> None:
 
 def check_logs(played: Played) -> None:
     """Every answer the centre holds is in its node's log, and every logged answer is held."""
-    held: dict[str, dict[bytes, Exchange]] = {node: {} for node in played.nodes}
+    held: dict[str, dict[bytes, Exchange]] = {node: {} for node in played.present}
     for one in played.exchanges:
-        held[one.department][codec.decode_batch(one.request).envelope.payload] = one
-    for node in played.nodes:
+        if one.receipt:
+            held[one.department][codec.decode_batch(one.request).envelope.payload] = one
+    for node in played.present:
         log = played.log(node)
         for row in log:
             assert row.leaf == _leaf(row), (node, row.seq)
@@ -55,17 +58,21 @@ def check_strangers(played: Played) -> None:
 
 
 def check_uses(played: Played) -> None:
-    """Every question was counted once an answer: uses run from 1 to k, and the node counts k."""
+    """Every question was counted once an answer: uses run from 1 to k, and the node counts k.
+
+    A refusal is none.
+    """
     spent = {
         (node, jti, name): used
-        for node in played.nodes
-        for jti, name, used in played.node(node, "SELECT jti, name, used FROM uses")
+        for node in played.present
+        for jti, name, used in played.node(node, "SELECT chain, name, used FROM uses")
     }
     for one in played.asks:
-        uses = sorted(a.use_no for a in one.answers if a.outcome is not Outcome.PRESENT_AGAIN)
+        uses = sorted(a.use_no for a in one.answers if a.outcome not in _NO_USE)
         assert uses == list(range(1, len(uses) + 1)), one.key
         _, _, department, predicate, parameter = one.key
-        assert spent[department, one.jti, f"{predicate} {parameter}"] == len(uses), one.key
+        counted = spent.get((department, one.jti, f"{predicate} {parameter}"), 0)
+        assert counted == len(uses), one.key
 
 
 def _leaf(row: Logged) -> bytes:

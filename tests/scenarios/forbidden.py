@@ -27,7 +27,7 @@ from registrar.tokens import USES_A_MONTH
 from tests.scenarios.played import Played
 
 PREFIX: Final = 6
-"""Bytes by which a pattern is looked up; the shortest pattern, a name of three characters in GBK."""
+"""Bytes by which a pattern is looked up; the shortest is a name of three characters in GBK."""
 DIGEST: Final = 8
 """Bytes of a digest that are looked for, so that truncated ones are found too."""
 LEAST: Final = 1_000

@@ -5,7 +5,7 @@ say. Does not know where messages come from.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
 from tests.scenarios.apart import numbers, views
@@ -72,7 +72,7 @@ class Scanner:
         if place in TIMES:
             return abs(number - self._now) < YEARS * 366 * 86_400
         if place in DATES:
-            return abs(_year(int(number)) - date.fromtimestamp(self._now).year) <= YEARS
+            return abs(_year(int(number)) - datetime.fromtimestamp(self._now, UTC).year) <= YEARS
         return place in CHANCE
 
 

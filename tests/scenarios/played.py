@@ -103,6 +103,13 @@ class Played:
         return [party.id for party in self.manifest.having(PartyRole.NODE)]
 
     @cached_property
+    def present(self) -> list[str]:
+        """Name the departments that were ever there: one that never started has no database."""
+        return [
+            node for node in self.nodes if (self.folder(node) / "data" / "node.sqlite").exists()
+        ]
+
+    @cached_property
     def oracle(self) -> dict[Key, str]:
         """Read the expected outcomes."""
         rows = json.loads((self.home / "city" / "oracle.json").read_text("utf-8"))
@@ -222,7 +229,7 @@ def leaves(batch: bytes) -> tuple[bytes, ...]:
 def strangers(played: Played) -> Iterator[tuple[str, Logged]]:
     """Give what the nodes logged and the centre's books do not hold, with the node's name."""
     sent = {codec.decode_batch(one.request).envelope.payload for one in played.exchanges}
-    for node in played.nodes:
+    for node in played.present:
         for row in played.log(node):
             if row.entry.request not in sent:
                 yield node, row

@@ -1,6 +1,6 @@
 """A copy of a played federation started again: real processes, real sockets, real TLS.
 
-The copy moves to free ports by a manifest of its own, because the old ones may be somebody's by now.
+The copy moves to free ports by a manifest of its own, as the old ones may be somebody's by now.
 """
 
 import os
@@ -66,7 +66,7 @@ class Town:
         """Read what the node has counted."""
         return {
             (jti, name): used
-            for jti, name, used in self.played.node(NODE, "SELECT jti, name, used FROM uses")
+            for jti, name, used in self.played.node(NODE, "SELECT chain, name, used FROM uses")
         }
 
     def party(self, name: str, role: PartyRole) -> Party:

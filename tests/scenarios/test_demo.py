@@ -1,4 +1,4 @@
-"""The demonstration keeps its word: to the oracle, to the departments' logs, to whoever reads it."""
+"""The demonstration keeps its word: to the oracle, the departments' logs, and whoever reads it."""
 
 import json
 import re
@@ -27,7 +27,8 @@ REFUSED: Final = {
     "CONSENT_WRONG_PURPOSE",
     "USES_EXHAUSTED",
 }
-"""What signed answers must have refused; two more attacks end as transport refusals, one in TLS."""
+"""What signed answers must have refused; two more attacks end as transport refusals, one in TLS,
+two at the registrar."""
 NINGBO: Final = {1, 3, 4, 7, 9, 11, 12, 15, 19, 24, 27, 28}
 """Categories of the Ningbo article in which nothing is found about household B (land is news)."""
 APPLICANTS: Final = "SELECT case_id, id_number, name FROM person WHERE role = 'APPLICANT'"
@@ -75,7 +76,7 @@ TOLD: Final = {
 
 def test_it_ends_well(demo: Played) -> None:
     assert demo.code == 0, demo.err
-    assert demo.summary == {"answers": len(demo.asks), "refusals": 10, "wrong": 0}
+    assert demo.summary == {"answers": len(demo.asks), "refusals": 12, "wrong": 0}
 
 
 def test_every_planned_question_is_answered_as_the_oracle_says(demo: Played) -> None:

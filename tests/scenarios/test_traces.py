@@ -26,6 +26,7 @@ ATTACKS: Final = {
     "CONSENT_WRONG_PURPOSE",
     "PEER_UNREACHABLE",
     "REPLAYED",
+    "SIGNATURE_MISSING",
     "USES_EXHAUSTED",
     "WRONG_PARTY",
 }
@@ -76,7 +77,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Traced:
 def test_it_says_how_it_ended_in_its_last_line(traced: Traced) -> None:
     assert traced.code == 0, traced.out
     last = traced.out.splitlines()[-1]
-    assert re.fullmatch(r"demo: \d{4} answers, 0 wrong, 10 refusals as expected", last)
+    assert re.fullmatch(r"demo: \d{4} answers, 0 wrong, 12 refusals as expected", last)
 
 
 def test_it_shows_a_report_what_left_and_every_attack(traced: Traced) -> None:

@@ -38,36 +38,50 @@ per_head = 1000
 comparator = "le"
 zh = "一"
 en = "one"
+source = "测试"
 [[parameter]]
 id = "w12m"
 kind = "window"
 months = 12
 zh = "近12个月"
 en = "last 12 months"
+source = "测试"
 [[rule]]
 predicate = "P40"
 purposes = ["ENTRY", "REVIEW"]
 parameters = []
 period = "month"
 max_age_days = 3650
+source = "测试"
+zh = "测试"
+en = "test"
 [[rule]]
 predicate = "P42"
 purposes = ["ENTRY"]
 parameters = ["w12m"]
 period = "month"
 max_age_days = 3650
+source = "测试"
+zh = "测试"
+en = "test"
 [[rule]]
 predicate = "P06"
 purposes = ["ENTRY"]
 parameters = []
 period = "month"
 max_age_days = 3650
+source = "测试"
+zh = "测试"
+en = "test"
 [[rule]]
 predicate = "P21"
 purposes = ["ENTRY"]
 parameters = ["wage-12s"]
 period = "12m"
 max_age_days = 3650
+source = "测试"
+zh = "测试"
+en = "test"
 """
 CATALOGUE = """
 department = "public_security"
@@ -136,6 +150,9 @@ class Twin:
         uri = status.uri_of("registrar", department)
         return status.issue(uri, status.pack(self.states), self.clock.now(), self.registrar.key)
 
+    def status_lists(self, department: str) -> dict[int, bytes]:
+        return {0: self.status_list(department)}
+
     def claims(self, department: str, person: str) -> Claims:
         now = self.clock.now()
         self._index += 1
@@ -198,13 +215,27 @@ class Twin:
         return codec.encode_batch(batch)
 
 
+def alone(claims: Claims, **changes: object) -> Claims:
+    """Change claims, and let them be of a household of one."""
+    claims = replace(claims, **changes)  # type: ignore[arg-type]
+    commitment = consent.household_commitment(claims.household_salt, [claims.sub])
+    return replace(claims, household_commitment=commitment)
+
+
 def grant(predicate: str, parameter: str = "", form: str = "boolean", **more: object) -> Grant:
     """Make a grant with two uses."""
     plain = Grant(predicate=predicate, parameter=parameter, form=form, max_uses=2)
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
-def make(folder: Path, *, ports: dict[str, int] | None = None) -> Twin:
+def make(
+    folder: Path,
+    *,
+    ports: dict[str, int] | None = None,
+    kind: str = "public_security",
+    policy: str = "",
+    catalogue: str = "",
+) -> Twin:
     """Found the small federation and give public_security its records and catalogue."""
     ports = ports or {}
 
@@ -212,7 +243,7 @@ def make(folder: Path, *, ports: dict[str, int] | None = None) -> Twin:
         return PartyPlan(
             id=name,
             role=role,
-            kind=name if role is PartyRole.NODE else "",
+            kind=kind if role is PartyRole.NODE else "",
             zh=name,
             en=name,
             endpoint=f"127.0.0.1:{ports.get(name, 0)}",
@@ -229,14 +260,14 @@ def make(folder: Path, *, ports: dict[str, int] | None = None) -> Twin:
                 plan("stranger", PartyRole.COORDINATOR),
                 plan("public_security", PartyRole.NODE, SETTINGS),
             ],
-            policy=POLICY.encode(),
+            policy=(policy or POLICY).encode(),
             now=NOW,
             demonstration=True,
             cost=SealCost.MINIMAL,
         ),
     )
     node = folder / "public_security"
-    (node / "catalogue.toml").write_text(CATALOGUE, "utf-8")
+    (node / "catalogue.toml").write_text(catalogue or CATALOGUE, "utf-8")
     write_records(node / "records.sqlite", PEOPLE)
     return Twin(
         folder=folder,
@@ -261,7 +292,7 @@ def write_records(path: Path, people: list[tuple[str, str]]) -> None:
 def open_node(twin: Twin) -> Node:
     """Open the node with the twin in the registrar's place, and enrol its roll."""
     node = Node(twin.folder / "public_security", twin.clock)
-    node.status._fetch = twin.status_list
+    node.status._fetch = twin.status_lists
     node.registrar = twin  # type: ignore[assignment]
     node.status.refresh()
     node.enrolment().run()

@@ -1,4 +1,4 @@
-"""OpenSSL as a second implementation: certificates, handshakes and signatures it must agree with."""
+"""OpenSSL as a second implementation: certificates, handshakes, signatures it must agree with."""
 
 import shutil
 import subprocess
@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from crypto import envelope
 from crypto.keys import SigningKey
 from federation import certificates
+from federation import party as parties
+from federation.manifest import PartyRole
 from federation.wire.channel import tls_name
 from tests.support import twin as twins
 
@@ -31,10 +33,12 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_certificates_chain_and_name_their_party(federation: Path) -> None:
+def test_certificates_chain_and_name_their_party(federation: Path, tmp_path: Path) -> None:
     ca = federation / "root" / "ca.pem"
     name = tls_name("public_security")
-    leaf = federation / "public_security" / "tls.pem"
+    opened = parties.load(federation / "public_security", PartyRole.NODE, twins.NOW)
+    leaf = tmp_path / "leaf.pem"
+    leaf.write_bytes(opened.tls.certificate)
     at = ["-attime", str(twins.NOW)]
     good = openssl("verify", *at, "-CAfile", str(ca), "-verify_hostname", name, str(leaf))
     assert good.returncode == 0, good.stderr

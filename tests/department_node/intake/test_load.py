@@ -1,4 +1,4 @@
-"""Imports are whole or did not happen: after errors, full disks and kills the table is as it was."""
+"""Imports are whole or did not happen: after errors, full disks, kills the table is as it was."""
 
 import signal
 import sqlite3

@@ -1,6 +1,7 @@
 """The way to the registrar: how calls are cut, and which answers are believed."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -15,12 +16,14 @@ from federation.consenting import (
     ConsentState,
     IssuedToken,
     IssuedTokens,
+    Objection,
     Role,
 )
 from federation.enrolment import BlindBatch, BlindEvaluation
 from federation.errors import PeerFault, Refused, Unavailable
 from federation.exchange import Header, Purpose
 from federation.manifest import PartyEntry
+from federation.status import SignedList
 from federation.wire import codec, registrar_messages, signed
 from federation.wire.channel import Peers
 from federation.wire.registrar_client import RegistrarClient
@@ -37,13 +40,21 @@ class Registrar:
     twin: Twin
     answer: Answer
     calls: list[tuple[str, int]] = field(default_factory=list)
+    lists: Sequence[int] = (0,)
 
     def call(self, peer: PartyEntry, method: str, request: bytes, *, timeout: float) -> bytes:
         assert peer.id == "registrar"
         assert timeout > 0
         if method == registrar_messages.STATUS_LIST:
-            department = registrar_messages.decode_status_request(request)
-            return registrar_messages.encode_status_list(department.encode())
+            department, series = registrar_messages.decode_status_request(request)
+            listed = self.lists[bisect_left(self.lists, series)]
+            return registrar_messages.encode_status_list(
+                SignedList(
+                    jwt=f"{department}/{listed}".encode(),
+                    series=listed,
+                    more=listed < self.lists[-1],
+                )
+            )
         batch = codec.decode_batch(request)
         header = signed.claimed_header(batch)
         opened = signed.verify(batch, header, self.twin.coordinator.entry.keys)
@@ -175,13 +186,39 @@ def test_what_halves_do_not_help_is_told(error: Exception, played: Play) -> None
     assert registrar.calls == [(exchange.ISSUE_TOKENS, 1)]
 
 
-def test_revocations_are_answered_by_receipts(played: Play) -> None:
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("revoke", exchange.REVOKE_CONSENT),
+        ("suspend", exchange.SUSPEND_CONSENT),
+        ("resume", exchange.RESUME_CONSENT),
+    ],
+)
+def test_endings_are_answered_by_receipts(played: Play, name: str, method: str) -> None:
     def answer(_: str, items: Sequence[bytes]) -> list[bytes]:
         return [_receipt(bytes(16), registrar_messages.decode_order(item)) for item in items]
 
     client, registrar = played(answer)
-    assert [one.consent_no for one in client.revoke(["b", "a"])] == ["b", "a"]
-    assert registrar.calls == [(exchange.REVOKE_CONSENT, 2)]
+    assert [one.consent_no for one in getattr(client, name)(["b", "a"])] == ["b", "a"]
+    assert registrar.calls == [(method, 2)]
+
+
+def test_a_household_change_is_answered_by_what_it_ended(played: Play) -> None:
+    client, registrar = played(lambda *_: [registrar_messages.encode_ended(["a", "b"])])
+    assert client.change_household("a") == ("a", "b")
+    assert registrar.calls == [(exchange.CHANGE_HOUSEHOLD, 1)]
+
+
+def test_an_objection_is_answered_by_tokens_of_its_consent(played: Play) -> None:
+    objection = Objection(
+        consent_no="a", person=0, predicate="P40", parameter="", evidence=bytes(32)
+    )
+    client, registrar = played(lambda *_: [_issued("a")])
+    assert client.recheck(objection).consent_no == "a"
+    assert registrar.calls == [(exchange.RECORD_OBJECTION, 1)]
+    client, _ = played(lambda *_: [_issued("b")])
+    with pytest.raises(PeerFault, match="WRONG_ANSWER"):
+        client.recheck(objection)
 
 
 @pytest.mark.parametrize(
@@ -224,5 +261,29 @@ def test_a_batch_is_evaluated(played: Play) -> None:
 
 def test_a_status_list_is_fetched_without_a_signature(played: Play) -> None:
     client, registrar = played(_tokens)
-    assert client.status_list("tax") == b"tax"
+    assert client.status_lists("tax") == {0: b"tax/0"}
     assert registrar.calls == []
+
+
+def test_all_current_lists_of_a_series_are_fetched(played: Play) -> None:
+    client, registrar = played(_tokens)
+    registrar.lists = (2, 3, 7)
+    assert client.status_lists("tax") == {2: b"tax/2", 3: b"tax/3", 7: b"tax/7"}
+
+
+def test_a_series_without_end_is_not_followed(played: Play) -> None:
+    client, registrar = played(_tokens)
+    registrar.lists = range(1000)
+    with pytest.raises(PeerFault, match="WRONG_ANSWER"):
+        client.status_lists("tax")
+
+
+def test_a_series_that_does_not_rise_is_not_believed(
+    played: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, registrar = played(_tokens)
+    registrar.lists = range(3)
+    same = SignedList(jwt=b"", series=0, more=True)
+    monkeypatch.setattr(registrar_messages, "decode_status_list", lambda _: same)
+    with pytest.raises(PeerFault, match="WRONG_ANSWER"):
+        client.status_lists("tax")

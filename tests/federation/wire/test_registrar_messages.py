@@ -19,12 +19,14 @@ from federation.consenting import (
     GrantRequest,
     IssuedToken,
     IssuedTokens,
+    Objection,
     Role,
     SignatureMethod,
 )
 from federation.enrolment import TAGS, BlindBatch, BlindEvaluation
 from federation.errors import PeerFault
 from federation.exchange import Purpose
+from federation.status import SignedList
 from federation.v1 import registrar_pb2
 from federation.wire import registrar_messages as messages
 
@@ -52,6 +54,7 @@ forms = st.builds(
     grants=st.lists(grants, max_size=3).map(tuple),
     members=small,
     not_after=st.integers(0, limits.CONSENT_END),
+    renews=text,
 )
 receipts = st.builds(
     ConsentReceipt,
@@ -80,6 +83,15 @@ batches = st.builds(
 evaluations = st.builds(
     BlindEvaluation, elements=elements, proof=st.binary(min_size=64, max_size=64)
 )
+lists = st.builds(SignedList, jwt=st.binary(max_size=99), series=small, more=st.booleans())
+objections = st.builds(
+    Objection,
+    consent_no=text,
+    person=small,
+    predicate=text,
+    parameter=text,
+    evidence=st.binary(min_size=32, max_size=32),
+)
 
 KINDS: list[tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], Any]]] = [
     (forms, messages.encode_form, messages.decode_form),
@@ -88,8 +100,18 @@ KINDS: list[tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[byte
     (tokens, messages.encode_tokens, messages.decode_tokens),
     (batches, messages.encode_blind, messages.decode_blind),
     (evaluations, messages.encode_evaluation, messages.decode_evaluation),
-    (text, messages.encode_status_request, messages.decode_status_request),
-    (st.binary(max_size=99), messages.encode_status_list, messages.decode_status_list),
+    (
+        st.tuples(text, small),
+        lambda asked: messages.encode_status_request(*asked),
+        messages.decode_status_request,
+    ),
+    (lists, messages.encode_status_list, messages.decode_status_list),
+    (
+        st.lists(text, max_size=3).map(tuple),
+        messages.encode_ended,
+        messages.decode_ended,
+    ),
+    (objections, messages.encode_objection, messages.decode_objection),
 ]
 DECODERS = [decode for _, _, decode in KINDS]
 
@@ -191,6 +213,12 @@ def test_a_receipt_and_an_evaluation_have_their_sizes() -> None:
     evaluation = BlindEvaluation(elements=(bytes(32),), proof=bytes(63))
     with pytest.raises(PeerFault, match="MALFORMED"):
         messages.decode_evaluation(messages.encode_evaluation(evaluation))
+
+
+def test_an_objection_names_its_paper() -> None:
+    paper = Objection(consent_no="1", person=0, predicate="P40", parameter="", evidence=bytes(31))
+    with pytest.raises(PeerFault, match="MALFORMED"):
+        messages.decode_objection(messages.encode_objection(paper))
 
 
 def test_messages_have_their_limits() -> None:

@@ -1,9 +1,12 @@
 """Server and channels over real sockets with mutual TLS: who gets in, and what comes back."""
 
+import itertools
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -27,6 +30,7 @@ NOW = SystemClock().now()
 CA = certificates.make_authority("test", NOW, 10)
 OTHER_CA = certificates.make_authority("test", NOW, 10)
 METHOD = "federation.v1.Test/Echo"
+STREAM = "federation.v1.Test/EchoStream"
 PATIENCE = 10.0
 
 
@@ -91,6 +95,23 @@ class House:
         self.peers.append(peers)
         return peers.call(self.peer(to), method, request, timeout=timeout)
 
+    def stream(
+        self,
+        requests: Iterable[bytes],
+        identity: TlsIdentity | None = None,
+        *,
+        timeout: float = PATIENCE,
+        tap: Tap | None = None,
+    ) -> Iterator[bytes]:
+        peers = Peers(identity or IDENTITIES["coordinator"], tap)
+        self.peers.append(peers)
+        return peers.stream(self.peer(), STREAM, requests, timeout=timeout)
+
+    def idle(self) -> bool:
+        """Wait until no call of anybody is open."""
+        callers = self.running._boundary.callers
+        return _soon(lambda: not any(callers._open.values()))
+
 
 @contextmanager
 def _serving(
@@ -98,10 +119,15 @@ def _serving(
     identity: TlsIdentity = IDENTITIES["bank_a"],
     manifest: Manifest | None = None,
     tap: Tap | None = None,
+    *,
+    patience: float = PATIENCE,
 ) -> Iterator[House]:
     manifest = manifest or _manifest(coordinator=[EXPIRED])
-    service = Service(name="federation.v1.Test", methods={"Echo": handler})
-    house = House(manifest, server.build(manifest, identity, "127.0.0.1:0", service, tap))
+    service = Service(
+        name="federation.v1.Test", methods={"Echo": handler}, streams={"EchoStream": handler}
+    )
+    built = server.build(manifest, identity, "127.0.0.1:0", service, tap, patience=patience)
+    house = House(manifest, built)
     house.running.start()
     try:
         yield house
@@ -109,6 +135,14 @@ def _serving(
         for peers in house.peers:
             peers.close()
         house.running.stop(0)
+
+
+def _soon(condition: Callable[[], bool]) -> bool:
+    """Wait for a condition a few seconds long."""
+    end = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
 
 
 @dataclass
@@ -250,6 +284,93 @@ def test_a_party_has_a_name_for_tls() -> None:
     assert tls_name("bank_a") == "bank-a.hedui.internal"
 
 
+# ---- papers exchanged while it runs
+
+
+def test_another_manifest_counts_for_open_connections(house: House, echo: Echo) -> None:
+    spare = _issue("coordinator")
+    peers = Peers(IDENTITIES["coordinator"])
+    house.peers.append(peers)
+    assert peers.call(house.peer(), METHOD, b"ab", timeout=PATIENCE) == b"ba"
+    with pytest.raises(PeerFault, match="WRONG_PARTY"):
+        house.call(b"", spare)
+    without = {**_manifest().parties, "coordinator": _listed("coordinator", spare)}
+    house.running.renew(replace(_manifest(), parties=without), IDENTITIES["bank_a"])
+    assert house.call(b"ab", spare) == b"ba"
+    with pytest.raises(PeerFault, match="WRONG_PARTY"):
+        peers.call(house.peer(), METHOD, b"ab", timeout=PATIENCE)
+
+
+def _listed(party: str, *identities: TlsIdentity) -> PartyEntry:
+    certified = tuple(certificates.der(one.certificate) for one in identities)
+    return replace(_manifest().party(party), certificates=certified)
+
+
+def test_another_certificate_is_shown_to_new_connections(house: House, echo: Echo) -> None:
+    old = Peers(IDENTITIES["coordinator"])
+    house.peers.append(old)
+    assert old.call(house.peer(), METHOD, b"ab", timeout=PATIENCE) == b"ba"
+    spare = _issue("bank_a")
+    house.running.renew(_manifest(bank_a=[spare]), spare)
+    with pytest.raises(Unavailable, match="PEER_UNREACHABLE"):
+        house.call(b"secret")
+    assert old.call(house.peer(), METHOD, b"ab", timeout=PATIENCE) == b"ba", "it stays open"
+    house.manifest = _manifest(bank_a=[spare])
+    assert house.call(b"ab") == b"ba"
+    assert old.call(house.peer(), METHOD, b"ab", timeout=PATIENCE) == b"ba", "and opens anew"
+
+
+def test_another_authority_is_believed_by_new_connections(house: House, echo: Echo) -> None:
+    mine = _issue("coordinator", OTHER_CA)
+    listed = _manifest(coordinator=[mine])
+    house.running.renew(listed, IDENTITIES["bank_a"])
+    with pytest.raises(Unavailable, match="PEER_UNREACHABLE"):
+        house.call(b"", mine)
+    bundle = OTHER_CA.certificate + CA.certificate
+    house.running.renew(replace(listed, ca=bundle), IDENTITIES["bank_a"])
+    assert house.call(b"ab", mine) == b"ba"
+    assert house.call(b"ab") == b"ba"
+
+
+def test_a_call_that_runs_is_finished_under_the_papers_it_came_with() -> None:
+    began, release = threading.Event(), threading.Event()
+
+    def handler(caller: str, request: bytes) -> bytes:
+        began.set()
+        release.wait(PATIENCE)
+        return request
+
+    spare = _issue("bank_a")
+    with _serving(handler) as house:
+        peers = Peers(IDENTITIES["coordinator"])
+        house.peers.append(peers)
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(peers.call, house.peer(), METHOD, b"first", timeout=PATIENCE)
+            assert began.wait(PATIENCE)
+            without = {n: p for n, p in _manifest().parties.items() if n != "coordinator"}
+            house.running.renew(replace(_manifest(), parties=without), spare)
+            peers.renew(_issue("coordinator"))  # the caller, too, goes on to another connection
+            release.set()
+            assert first.result() == b"first"
+        with pytest.raises(HeduiError):
+            peers.call(house.peer(), METHOD, b"second", timeout=PATIENCE)
+
+
+def test_a_caller_shows_its_new_certificate_from_the_next_call_on(echo: Echo) -> None:
+    spare = _issue("coordinator")
+    with _serving(echo, manifest=_manifest(coordinator=[spare])) as house:
+        peers = Peers(IDENTITIES["coordinator"])
+        house.peers.append(peers)
+        peers.call(house.peer(), METHOD, b"", timeout=PATIENCE)
+        parties = {**house.manifest.parties, "coordinator": _listed("coordinator", spare)}
+        house.running.renew(replace(house.manifest, parties=parties), IDENTITIES["bank_a"])
+        with pytest.raises(PeerFault, match="WRONG_PARTY"):
+            peers.call(house.peer(), METHOD, b"", timeout=PATIENCE)
+        peers.renew(spare)
+        peers.call(house.peer(), METHOD, b"", timeout=PATIENCE)
+    assert echo.callers == ["coordinator", "coordinator"]
+
+
 # ---- what comes back
 
 
@@ -374,6 +495,237 @@ def test_a_call_that_ends_without_a_message_is_refused(house: House, echo: Echo)
             call(iter(()), timeout=PATIENCE)
     assert from_call(caught.value, "bank_a").code == "MALFORMED"
     assert echo.callers == []
+
+
+# ---- streams
+
+
+def test_replies_of_a_stream_come_in_the_order_of_its_requests(house: House, echo: Echo) -> None:
+    sent = [b"%d" % n for n in range(100, 400)]
+    assert list(house.stream(sent)) == [one[::-1] for one in sent]
+    assert echo.callers == ["coordinator"] * 300
+    assert house.idle()
+
+
+def test_a_stream_of_nothing_ends_at_once(house: House, echo: Echo) -> None:
+    assert list(house.stream(())) == []
+    assert echo.callers == []
+    assert house.idle()
+
+
+def test_each_reply_comes_before_the_next_request_is_made(house: House) -> None:
+    """So that a request may depend on the reply before it."""
+    replied = threading.Semaphore(0)
+
+    def requests() -> Iterator[bytes]:
+        for n in range(5):
+            yield b"%d" % n
+            assert replied.acquire(timeout=PATIENCE)
+
+    for reply in house.stream(requests()):
+        assert len(reply) == 1
+        replied.release()
+    assert house.idle()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Refused("REPLAYED"), "REPLAYED"),
+        (PeerFault("BAD_SIGNATURE"), "BAD_SIGNATURE"),
+        (Unavailable("LOG_UNAVAILABLE"), "LOG_UNAVAILABLE"),
+        (ZeroDivisionError("person 7903"), "PEER_FAILED"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_error_ends_a_stream_and_what_came_before_it_stands(error: Exception, code: str) -> None:
+    def handler(_: str, request: bytes) -> bytes:
+        if request == b"3":
+            raise error
+        return request
+
+    with _serving(handler) as house:
+        replies = house.stream(b"%d" % n for n in range(9))
+        assert list(itertools.islice(replies, 3)) == [b"0", b"1", b"2"]
+        with pytest.raises(HeduiError) as caught:
+            next(replies)
+        assert house.idle()
+    assert (caught.value.code, caught.value.details["peer"]) == (code, "bank_a")
+
+
+def test_a_stranger_s_stream_is_refused_before_it_is_read(house: House, echo: Echo) -> None:
+    with pytest.raises(PeerFault, match="WRONG_PARTY"):
+        list(house.stream([b"a"], _issue("coordinator")))
+    assert echo.callers == []
+
+
+def test_an_oversize_message_ends_a_stream(house: House, echo: Echo) -> None:
+    came = threading.Event()
+
+    def requests() -> Iterator[bytes]:
+        yield b"ab"
+        came.wait(PATIENCE)
+        yield bytes(limits.MESSAGE_BYTES + 1)
+
+    replies = house.stream(requests())
+    assert next(replies) == b"ba"
+    came.set()
+    with pytest.raises(PeerFault, match="OVERSIZE"):
+        next(replies)
+    assert len(echo.callers) == 1
+
+
+def test_a_stream_to_nobody_is_told(house: House) -> None:
+    house.running.stop(0)
+    with pytest.raises(Unavailable, match="PEER_UNREACHABLE"):
+        list(house.stream([b"a"]))
+
+
+def test_a_server_that_stops_ends_its_streams(house: House) -> None:
+    replies = house.stream(itertools.repeat(b"a"))
+    next(replies)
+    house.running.stop(0)
+    with pytest.raises(HeduiError) as caught:
+        list(replies)
+    assert caught.value.code in {"PEER_UNREACHABLE", "PEER_FAILED"}
+
+
+def test_a_stream_waits_for_each_reply_only_so_long() -> None:
+    release = threading.Event()
+
+    def handler(_: str, request: bytes) -> bytes:
+        if request == b"slow":
+            release.wait(PATIENCE)
+        return request
+
+    with _serving(handler) as house:
+        replies = house.stream([b"a", b"b", b"slow", b"c"], timeout=0.5)
+        assert [next(replies), next(replies)] == [b"a", b"b"]
+        with pytest.raises(Unavailable, match="PEER_SLOW peer=bank_a"):
+            next(replies)
+        assert list(replies) == [], "it is over"
+        release.set()
+        assert house.idle()
+
+
+def test_the_time_between_replies_counts_and_not_a_stream_s_length() -> None:
+    def handler(_: str, request: bytes) -> bytes:
+        time.sleep(0.1)
+        return request
+
+    with _serving(handler) as house:
+        assert len(list(house.stream([b"a"] * 12, timeout=0.9))) == 12
+
+
+def test_a_caller_that_falls_silent_is_cut_off(echo: Echo) -> None:
+    over = threading.Event()
+
+    def requests() -> Iterator[bytes]:
+        yield b"ab"
+        over.wait(PATIENCE)
+
+    with _serving(echo, patience=0.5) as house:
+        replies = house.stream(requests())
+        assert next(replies) == b"ba"
+        with pytest.raises(PeerFault, match="PEER_FAILED") as caught:
+            next(replies)
+        assert caught.value.details["status"] == "CANCELLED"
+        assert house.idle()
+        over.set()
+
+
+def test_a_caller_that_does_not_read_is_cut_off() -> None:
+    """Else a few callers would keep all threads of a server waiting for room."""
+    answered: list[int] = []
+
+    def handler(_: str, request: bytes) -> bytes:
+        answered.append(len(request))
+        return bytes(limits.MESSAGE_BYTES // 2)
+
+    with _serving(handler, patience=0.5) as house:
+        replies = house.stream([b"a"] * 50)
+        next(replies)
+        assert house.idle()
+        assert len(answered) < 50
+        with pytest.raises(HeduiError):
+            list(replies)
+
+
+def test_a_stream_that_is_dropped_is_over_for_the_server(house: House, echo: Echo) -> None:
+    replies = house.stream(itertools.repeat(b"ab"))
+    next(replies)
+    cast("Generator[bytes, None, None]", replies).close()
+    assert house.idle()
+    count = len(echo.callers)
+    time.sleep(0.2)
+    assert len(echo.callers) == count
+
+
+MEGABYTE = 1024 * 1024
+
+
+def settled(counted: list[int]) -> int:
+    """Wait until a list no longer grows."""
+    before = -1
+    while before != len(counted) or not counted:
+        before = len(counted)
+        time.sleep(0.7)
+    return before
+
+
+def test_a_slow_server_holds_its_caller_back() -> None:
+    """Requests are made while the transport has room, not as fast as they can be made."""
+    release = threading.Event()
+
+    def handler(_: str, request: bytes) -> bytes:
+        release.wait(PATIENCE)
+        return request[:1]
+
+    made: list[int] = []
+
+    def requests() -> Iterator[bytes]:
+        for n in range(400):
+            made.append(n)
+            yield bytes(MEGABYTE)
+
+    with _serving(handler) as house, ThreadPoolExecutor(1) as pool:
+        replies = house.stream(requests())
+        first = pool.submit(next, replies)
+        assert settled(made) < 200
+        release.set()
+        assert first.result() == b"\0"
+        cast("Generator[bytes, None, None]", replies).close()
+        assert house.idle()
+
+
+def test_a_caller_that_reads_slowly_holds_the_server_back() -> None:
+    answered: list[int] = []
+
+    def handler(_: str, request: bytes) -> bytes:
+        answered.append(len(request))
+        return bytes(MEGABYTE)
+
+    with _serving(handler) as house:
+        replies = house.stream([b"a"] * 400)
+        next(replies)
+        assert settled(answered) < 200
+        cast("Generator[bytes, None, None]", replies).close()
+        assert house.idle()
+
+
+def test_a_recorder_hears_every_message_of_a_stream(echo: Echo) -> None:
+    heard: dict[str, list[tuple[str, str, bytes]]] = {"server": [], "client": []}
+    with _serving(echo, tap=lambda *row: heard["server"].append(row)) as house:
+        list(house.stream([b"ab", b"cd"], tap=lambda *row: heard["client"].append(row)))
+    out, back = [("out", STREAM, one) for one in (b"ab", b"cd")], ["ba", "dc"]
+    assert [row for row in heard["client"] if row[0] == "out"] == out
+    assert [row[2].decode() for row in heard["client"] if row[0] == "in"] == back
+    assert [(way, message) for way, _, message in heard["server"]] == [
+        ("in", b"ab"),
+        ("out", b"ba"),
+        ("in", b"cd"),
+        ("out", b"dc"),
+    ]
 
 
 # ---- the server itself

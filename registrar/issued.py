@@ -1,0 +1,119 @@
+"""What was issued: tokens with their renewals, and the objections behind rechecks.
+
+Knows the SQL of these two tables, within a transaction of ``store``. Does not know who may have a
+token, or what stands in one.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from federation.consenting import IssuedToken, Objection
+from registrar.objections import Recorded
+from registrar.tokens import Issued
+
+Place = tuple[str, int]
+"""A department, and a person by its index in the form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """The newest tokens of a consent: number of the round, whose key, when they end."""
+
+    number: int
+    holder: bytes
+    expires: int
+    tokens: tuple[IssuedToken, ...] = field(repr=False)
+
+
+class IssuedBook:
+    """Tokens and objections, as one transaction sees them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._sql = connection
+
+    def newest(self, consent_no: str) -> Round | None:
+        """Give the newest round of a consent's tokens, in the order of issue."""
+        rows = self._sql.execute(
+            "SELECT round, holder, expires, person, department, presentation FROM token"
+            " WHERE consent_no = ? AND objection IS NULL AND round ="
+            " (SELECT max(round) FROM token WHERE consent_no = ?) ORDER BY rowid",
+            (consent_no, consent_no),
+        ).fetchall()
+        if not rows:
+            return None
+        return Round(
+            number=rows[0][0],
+            holder=rows[0][1],
+            expires=rows[0][2],
+            tokens=tuple(IssuedToken(person=p, department=d, token=t) for *_, p, d, t in rows),
+        )
+
+    def chains(self, origin: str) -> Mapping[Place, bytes]:
+        """Give the chains that began under a signed consent or under what renews it."""
+        rows = self._sql.execute(
+            "SELECT department, person, chain FROM token JOIN consent USING (consent_no)"
+            " WHERE origin = ? AND objection IS NULL",
+            (origin,),
+        )
+        return {(department, person): chain for department, person, chain in rows}
+
+    def add(
+        self,
+        consent_no: str,
+        tokens: Sequence[Issued],
+        now: int,
+        *,
+        number: int = 0,
+        objection: int | None = None,
+    ) -> None:
+        """Store the tokens of a round by its number, or those of an objection."""
+        self._sql.executemany(
+            "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(t.jti, consent_no, objection, number, t.person, t.department, t.chain),
+                    *(t.series, t.status_index, t.evidence_salt, t.holder, now, t.expires),
+                    t.token,
+                )
+                for t in tokens
+            ],
+        )
+
+    def objection(self, person_id: str, predicate: str, year: int) -> Recorded | None:
+        """Find a person's objection about a predicate in a year, under whatever consent."""
+        row = self._sql.execute(
+            "SELECT objection, o.consent_no, o.person, parameter, o.evidence FROM person AS p"
+            " JOIN objection AS o ON o.consent_no = p.consent_no AND o.person = p.position"
+            " WHERE p.id = ? AND predicate = ? AND year = ?",
+            (person_id, predicate, year),
+        ).fetchone()
+        if row is None:
+            return None
+        number, consent_no, person, parameter, evidence = row
+        return Recorded(
+            number=number,
+            objection=Objection(
+                consent_no=consent_no,
+                person=person,
+                predicate=predicate,
+                parameter=parameter,
+                evidence=evidence,
+            ),
+        )
+
+    def add_objection(self, one: Objection, year: int, now: int) -> int:
+        """Store an objection and give its number."""
+        added = self._sql.execute(
+            "INSERT INTO objection VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+            (one.consent_no, one.person, one.predicate, one.parameter, year, one.evidence, now),
+        )
+        return int(added.lastrowid or 0)
+
+    def of_objection(self, number: int) -> tuple[IssuedToken, ...]:
+        """Give the tokens of an objection, in the order of issue."""
+        rows = self._sql.execute(
+            "SELECT person, department, presentation FROM token WHERE objection = ? ORDER BY rowid",
+            (number,),
+        )
+        return tuple(IssuedToken(person=p, department=d, token=t) for p, d, t in rows)
