@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := crypto federation registrar department_node coordinator hedui tests tools benchmarks
+COVERED := build/coverage.json
 export PYTHONUTF8 := 1
 
 .PHONY: help dev proto lock fmt check test test-system demo serve bench docs clean
@@ -39,8 +40,9 @@ check: $(STAMP) ## types, lint, import contracts, drift of generated files
 	$(BIN)/python -m tools.predicate_table --check
 	$(BIN)/python -m tools.error_table --check
 
-test: $(STAMP) ## all tests that need only wheels
-	$(BIN)/python -m pytest -m "not system"
+test: $(STAMP) ## all tests that need only wheels, and the floors of their coverage
+	$(BIN)/python -m pytest -m "not system" --cov --cov-report=json:$(COVERED)
+	$(BIN)/python -m tools.coverage_floors $(COVERED)
 
 test-system: $(STAMP) ## tests that need packages of the operating system
 	$(BIN)/python -m pytest -m system
@@ -59,4 +61,4 @@ docs: $(STAMP) ## write the generated pages anew
 	$(BIN)/python -m tools.error_table
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist

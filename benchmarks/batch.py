@@ -1,6 +1,6 @@
 """``ask.batch_first`` and ``ask.batch_standing``: questions a second, a thousand a request.
 
-Ours goes the whole way over one stream: mutual TLS, signed requests, gate, set lookups, durable
+Ours goes the whole way over four streams: mutual TLS, signed requests, gate, set lookups, durable
 log, signed answers. What it is held against does less: with fresh consents the bare verifications
 of their signatures by PyNaCl, with known ones the same hashing, lookups, statements and group
 insert in one process, without requests, tokens, policy or signatures.
@@ -32,7 +32,7 @@ from federation.strictjson import unb64
 from hedui.demo.stage import REGISTRAR
 
 _NODE: Final = "public_security"
-_REQUESTS: Final = 4
+_REQUESTS: Final = 8
 _PEOPLE: Final = 6 * _REQUESTS * limits.ITEMS
 _SQL: Final = "SELECT count(*) FROM vehicle WHERE owner = :key"
 

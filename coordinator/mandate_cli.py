@@ -113,7 +113,7 @@ def run(
     json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """按批量授权提问并写出结果;中断后再次运行即继续 Ask everybody's questions, write the results."""
+    """按批量授权提问并写出结果;中断后再次运行即继续 Ask about everybody, write the results."""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
         filed = desk.find(number)

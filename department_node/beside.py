@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from crypto import envelope
+from department_node.ledger import Ledger
 from department_node.mandate_books import KIND, MandateBooks
 from department_node.store import FILE, typed_errors
 from federation import limits
@@ -66,9 +67,13 @@ class Beside:
     def counts(self) -> dict[str, int]:
         """Count answered requests, log entries, known tokens and frozen cells."""
         return {
-            table: int(self._c.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+            table: int(self._c.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - own names
             for table in _COUNTED
         }
+
+    def nearly_spent(self, year: int) -> int:
+        """Count the records of which four fifths of a year's budget are spent."""
+        return sum(of == year for _, of in Ledger(self._c).alerts())
 
     def refused(self) -> dict[str, int]:
         """Count the transport refusals by code."""

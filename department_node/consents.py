@@ -10,6 +10,7 @@ the first answer that it admitted, with the household's others. Refused tokens a
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from threading import Lock
 from typing import Final
 
@@ -123,8 +124,8 @@ class Consents:
         for digest, token in fresh:
             jti, presentation = token.claims.jti, shown.presentations[digest]
             before = stored.get(jti)
-            known = consent.signed_digest(before) if before else token.signed
-            if signed.setdefault(jti, known) != token.signed:
+            known = consent.signature(before) if before else token.signature
+            if signed.setdefault(jti, known) != token.signature:
                 raise _two_tokens()
             stored[jti] = _union(before, presentation) if before else presentation
             if before:
@@ -168,7 +169,7 @@ class Consents:
         token = _read(presentation, shown)
         if isinstance(token, Consent):
             before = self._known.get(token.claims.jti)  # what is stored is compared later
-            if before is not None and before.signed != token.signed:
+            if before is not None and before.signature != token.signature:
                 token = _two_tokens()
         shown.found[digest] = token
         return token
@@ -240,7 +241,13 @@ def _read(presentation: bytes, shown: Shown) -> Consent | PeerFault:
 
 def _alone(claims: Claims) -> bool:
     """Tell whether nobody else belongs to the household here; a supporter belongs to none."""
-    return claims.role == SUPPORTER or _commits(claims, (claims.sub,))
+    alone = _commits_to(claims.household_salt, claims.sub, claims.household_commitment)
+    return alone or claims.role == SUPPORTER
+
+
+@lru_cache(maxsize=4_096)  # asked when a token is shown and when it is kept
+def _commits_to(salt: bytes, sub: bytes, commitment: bytes) -> bool:
+    return consent.household_commitment(salt, (sub,)) == commitment
 
 
 def _commits(claims: Claims, subs: Iterable[bytes]) -> bool:

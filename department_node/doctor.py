@@ -283,6 +283,22 @@ def _log(e: Examination) -> Iterator[Finding]:
     )
 
 
+def _budgets(e: Examination) -> Iterator[Finding]:
+    try:
+        spent = e.state().nearly_spent(e.today.year)
+    except BadInput:
+        return  # a node that has never run has answered nobody
+    if spent:
+        yield Finding(
+            name="budgets",
+            ok=None,
+            zh=f"限额:今年有 {spent:,} 条记录的新答案已用去五分之四",
+            en=f"budgets: of {spent:,} records four fifths of this year's new answers are spent",
+            help_zh="请用 hedui node explain 查看近来的请求,并向核对中心问明缘由",
+            help_en="see the latest requests (hedui node explain) and ask the centre why",
+        )
+
+
 def _disk(e: Examination) -> Iterator[Finding]:
     free = shutil.disk_usage(e.party.data).free
     yield Finding(
@@ -339,6 +355,7 @@ _CHECKS: Final[dict[str, Callable[[Examination], Iterator[Finding]]]] = {
     "enrolment": _enrolment,
     "status_list": _status_list,
     "log": _log,
+    "budgets": _budgets,
     "disk": _disk,
     "serving": _serving,
 }
@@ -354,6 +371,7 @@ _LABELS: Final = {
     "enrolment": ("登记", "enrolment"),
     "status_list": ("撤销名单", "status list"),
     "log": ("日志", "log"),
+    "budgets": ("限额", "budgets"),
 }
 
 

@@ -33,6 +33,7 @@ NO_TOKEN: Final = bytes(16)
 # The same for every question of a day.
 _period_of: Final = lru_cache(maxsize=8)(evaluate.period_of)
 _AGAIN: Final = Answer(outcome=Outcome.PRESENT_AGAIN)
+_SLOW: Final = frozenset({"SOURCE_TIMEOUT", "SOURCE_BUSY"})
 _ONE_RECORDS_FAULT: Final = frozenset({"CATALOGUE_SQL", "SOURCE_UNREADABLE"})
 """What one bad record can make of a whole set: the others are read without it."""
 
@@ -218,7 +219,7 @@ class Drafter:
                 sql = admitted.answering.sql
                 values = self._records.scalars(sql, keys, bound, prompt=work.prompt)
         except (BadInput, Unavailable) as error:
-            if work.prompt and error.code == "SOURCE_TIMEOUT":
+            if work.prompt and error.code in _SLOW:
                 raise NotPrompt(entries) from error
             if len(entries) > 1 and error.code in _ONE_RECORDS_FAULT:
                 half = len(entries) // 2

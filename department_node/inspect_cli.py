@@ -97,7 +97,8 @@ def status(folder: FolderOption, lang: LangOption = None, json: JsonOption = Fal
         data = nodes.data_folder(folder)
         party, paused = parties.read_settings(folder)["party"], (data / nodes.PAUSED).exists()
         with beside(data) as state:
-            enrolled = state.enrolled(epoch_of(SystemClock().now()))
+            year = epoch_of(SystemClock().now())
+            enrolled, nearly_spent = state.enrolled(year), state.nearly_spent(year)
             day = words.day(state.meta("enrolled_to"))
             counts, refused = state.counts(), state.refused()
         counted = {
@@ -105,6 +106,7 @@ def status(folder: FolderOption, lang: LangOption = None, json: JsonOption = Fal
             "log_entries": counts["log"],
             "known_tokens": counts["consent"],
             "frozen_answers": counts["cell"],
+            "records_nearly_spent": nearly_spent,
         }
         at.emit(
             {"party": party, "paused": paused, "enrolled": enrolled, "enrolled_to": day or None}
@@ -141,6 +143,7 @@ _COUNTED: Final = {
     "log_entries": ("日志条数", "log entries"),
     "known_tokens": ("见过的授权", "known tokens"),
     "frozen_answers": ("已定的答案", "frozen answers"),
+    "records_nearly_spent": ("限额将尽的记录", "records nearly spent"),
 }
 
 

@@ -297,4 +297,4 @@ def _no_consent() -> Consent:
         evidence=b"",
         chain=b"",
     )
-    return Consent(claims=claims, grants={}, slots=0, signed=b"")
+    return Consent(claims=claims, grants={}, slots=0, signature=b"")

@@ -44,8 +44,8 @@ def _show(at: Terminal, one: Presented, given: mandate.BatchMandate, asked: dict
     at.say(
         f"{given.id.hex()}  {given.coordinator}  {purpose}  {one.people:,}/{given.size:,} 人,"
         f"至 {last}\n  依据:{given.basis['zh']}",
-        f"{given.id.hex()}  {given.coordinator}  {purpose}  {one.people:,} of {given.size:,} people,"
-        f" to {last}\n  ground: {given.basis['en']}",
+        f"{given.id.hex()}  {given.coordinator}  {purpose}  {one.people:,} of {given.size:,}"
+        f" people, to {last}\n  ground: {given.basis['en']}",
     )
     for question, times in asked.items():
         predicate, parameter, *period = question.split("|")

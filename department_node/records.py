@@ -156,10 +156,11 @@ class SqliteRecords:
             BadInput: ``CATALOGUE_SQL`` for more than one row or column, or any ``CATALOGUE_…``.
             Unavailable: ``SOURCE_TIMEOUT``, ``SOURCE_BUSY``, ``SOURCE_UNREADABLE``.
         """
+        reader = self._reader()
         try:
-            found = self._query(self._one(sql), parameters, 2, self._limits.steps)
+            found = self._query(reader, self._one(sql), parameters, 2, self._limits.steps)
         except FAILURES as error:
-            raise self._fault(error, self._reader().guard, sql) from error
+            raise self._fault(error, reader.guard, sql) from error
         if not found:
             return None
         if len(found) > 1 or len(found[0]) != 1:
@@ -177,8 +178,8 @@ class SqliteRecords:
         """Give what a query finds for each record key, in their order, in one statement.
 
         Raises:
-            BadInput, Unavailable: as ``scalar``, for all keys together; SOURCE_TIMEOUT also where
-                more than ``prompt_steps`` allow were needed and it had to be ``prompt``.
+            BadInput, Unavailable: as ``scalar``, for all keys together; if it has to be ``prompt``,
+                SOURCE_TIMEOUT beyond ``prompt_steps``, and SOURCE_BUSY without waiting.
         """
         text = self._sets.get(sql)
         if text is None:
@@ -189,10 +190,11 @@ class SqliteRecords:
         )
         steps = min(one * len(keys), most)
         bound = {**parameters, statements.KEYS: json.dumps(keys)}
+        reader = self._reader(prompt=prompt)
         try:
-            found = self._query(text, bound, len(keys), steps)
+            found = self._query(reader, text, bound, len(keys), steps)
         except FAILURES as error:
-            raise self._fault(error, self._reader().guard, sql) from error
+            raise self._fault(error, reader.guard, sql) from error
         values = [value for (value,) in found]
         if statements.SEVERAL in values:
             raise BadInput("CATALOGUE_SQL", reason="more than one row or column")
@@ -260,10 +262,9 @@ class SqliteRecords:
         return text
 
     def _query(
-        self, text: str, parameters: Mapping[str, object], most: int, steps: int
+        self, reader: _Reader, text: str, parameters: Mapping[str, object], most: int, steps: int
     ) -> list[tuple[object, ...]]:
         """Fetch at most some rows within some steps."""
-        reader = self._reader()
         reader.budget.ticks = steps // _TICK
         try:
             return reader.connection.execute(text, parameters).fetchmany(most)
@@ -273,11 +274,13 @@ class SqliteRecords:
         _finish_killed_import(self._uri)
         return reader.connection.execute(text, parameters).fetchmany(most)
 
-    def _reader(self) -> _Reader:
-        try:
-            reader: _Reader = self._local.reader
-        except AttributeError:
-            reader = self._local.reader = _Reader(self._uri, self._limits.busy_seconds)
+    def _reader(self, *, prompt: bool = False) -> _Reader:
+        """Give this thread's connection; the ``prompt`` one waits for no import."""
+        kind = "prompt" if prompt else "patient"
+        reader: _Reader | None = getattr(self._local, kind, None)
+        if reader is None:
+            reader = _Reader(self._uri, 0.0 if prompt else self._limits.busy_seconds)
+            setattr(self._local, kind, reader)
             self._opened.append(reader.connection)
         return reader
 

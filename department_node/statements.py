@@ -120,7 +120,7 @@ def for_each(sql: str) -> str:
     correlated = _KEY.sub(lambda m: m[0] if m[1] is None else _ONE_KEY, text)
     one = f"SELECT * FROM ({correlated}\n) LIMIT 2"  # noqa: S608 - the department's own statement
     return (
-        f"WITH hedui_each (hedui_no, hedui_key) AS (SELECT key, value FROM json_each(:{KEYS}))"  # noqa: S608
+        f"WITH hedui_each (hedui_no, hedui_key) AS (SELECT key, value FROM json_each(:{KEYS}))"  # noqa: S608 - own words
         f" SELECT (WITH hedui_found (hedui_value) AS ({one}) SELECT CASE count(*) WHEN 0 THEN NULL"
         f" WHEN 1 THEN max(hedui_value) ELSE x'00' END FROM hedui_found)"
         f" FROM hedui_each ORDER BY hedui_no"
@@ -158,7 +158,7 @@ def inspect(connection: sqlite3.Connection, guard: Guard, sql: str) -> Statement
     if not guard.selects:
         raise BadInput("CATALOGUE_WRITES", action="no SELECT")
     reads = tuple(sorted(_named(guard.reads)))
-    cursor = connection.execute(f"SELECT * FROM ({text}\n) LIMIT 0", bindings)  # noqa: S608
+    cursor = connection.execute(f"SELECT * FROM ({text}\n) LIMIT 0", bindings)  # noqa: S608 - the same
     columns = tuple(column[0] for column in cursor.description)
     return Statement(reads=reads, bindings=frozenset(bindings.asked), columns=columns)
 

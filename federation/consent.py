@@ -1,4 +1,4 @@
-"""Consent tokens: SD-JWT (RFC 9901) with a disclosable grant per predicate, and their strict reader.
+"""Consent tokens: SD-JWT (RFC 9901) with a disclosable grant a predicate, and their strict reader.
 
 Knows the claims of protocol note §3. Does not know clocks, revocation lists or policies: a reader
 gives verified claims, and ``check_consent`` compares them with what the caller says of the moment.
@@ -15,6 +15,7 @@ from crypto.keys import SigningKey, VerifyKey
 from federation import limits
 from federation.errors import PeerFault, Refused
 from federation.exchange import Purpose
+from federation.shapes import sized, text, whole
 from federation.strictjson import Json, b64, dumps, exactly, loads, unb64
 
 ALGORITHM: Final = "Ed25519"
@@ -83,13 +84,13 @@ class Claims:
 class Consent:
     """A verified token: its claims and the grants that were disclosed, by (predicate, parameter).
 
-    ``slots`` counts all its grants, ``signed`` is the SHA-256 of what the issuer signed.
+    ``slots`` counts all its grants; ``signature`` is the issuer's, by which two tokens differ.
     """
 
     claims: Claims
     grants: Mapping[tuple[str, str], Grant]
     slots: int
-    signed: bytes
+    signature: bytes
 
 
 def household_commitment(salt: bytes, pseudonyms: Iterable[bytes]) -> bytes:
@@ -105,8 +106,8 @@ def issue(claims: Claims, grants: Mapping[bytes, Grant], key: SigningKey) -> byt
     """
     disclosures = {}
     for salt, grant in grants.items():
-        text = b64(dumps([b64(salt), _grant_json(grant)]))
-        disclosures[b64(hashlib.sha256(text.encode()).digest())] = text
+        disclosure = b64(dumps([b64(salt), _grant_json(grant)]))
+        disclosures[b64(hashlib.sha256(disclosure.encode()).digest())] = disclosure
     header = {"alg": ALGORITHM, "kid": key.kid, "typ": TYPE}
     payload = {
         **_claims_json(claims),
@@ -125,9 +126,9 @@ def disclose(token: bytes, wanted: Iterable[tuple[str, str]]) -> bytes:
     """
     head, *disclosures, _ = token.split(b"~")
     by_pair = {}
-    for text in disclosures:
-        grant = _read_grant(text)
-        by_pair[grant.predicate, grant.parameter] = text
+    for disclosure in disclosures:
+        grant = _read_grant(disclosure)
+        by_pair[grant.predicate, grant.parameter] = disclosure
     try:
         kept = [by_pair[pair] for pair in dict.fromkeys(wanted)]
     except KeyError as e:
@@ -147,14 +148,14 @@ def join(first: bytes, second: bytes) -> bytes:
     return b"~".join([head, *both, b""])
 
 
-def signed_digest(presentation: bytes) -> bytes:
-    """Give the SHA-256 of what the issuer signed, whatever is disclosed beside it."""
-    return hashlib.sha256(presentation.partition(b"~")[0].rpartition(b".")[0]).digest()
+def signature(presentation: bytes) -> bytes:
+    """Give the issuer's signature, whatever is disclosed beside it; canonical base64url."""
+    return presentation.partition(b"~")[0].rpartition(b".")[2]
 
 
 def grants_of(token: bytes) -> dict[tuple[str, str], Grant]:
     """Read the grants that a token's disclosures hold, without believing them."""
-    grants = (_read_grant(text) for text in token.split(b"~")[1:-1])
+    grants = map(_read_grant, token.split(b"~")[1:-1])
     return {(grant.predicate, grant.parameter): grant for grant in grants}
 
 
@@ -209,7 +210,7 @@ def _read(presentation: bytes, issuers: Mapping[str, VerifyKey]) -> Consent:
         claims=_read_claims(claims),
         grants=_read_grants(claims["grants"], disclosures),
         slots=len(claims["grants"]),
-        signed=hashlib.sha256(body).digest(),
+        signature=signature,
     )
 
 
@@ -219,44 +220,43 @@ def _kid(head: bytes) -> str:
     header = exactly(loads(unb64(head, "header"), "header"), {"alg", "kid", "typ"}, "header")
     if header["alg"] != ALGORITHM or header["typ"] != TYPE:
         raise _malformed("header")
-    return _text(header["kid"])
+    return text(header["kid"])
 
 
 def _read_grants(slots: Any, disclosures: list[bytes]) -> dict[tuple[str, str], Grant]:
     if type(slots) is not list or len(slots) > limits.TOKEN_GRANTS:
         raise _malformed("grants")
-    digests = {_text(exactly(slot, {"..."}, "slot")["..."]) for slot in slots}
+    digests = {text(exactly(slot, {"..."}, "slot")["..."]) for slot in slots}
     if len(digests) != len(slots):
         raise _malformed("repeated digest")
     grants: dict[tuple[str, str], Grant] = {}
-    for text in disclosures:
-        digest = b64(hashlib.sha256(text).digest())
+    for disclosure in disclosures:
+        digest = b64(hashlib.sha256(disclosure).digest())
         if digest not in digests:
             raise _malformed("stray or repeated disclosure")
         digests.remove(digest)
-        grant = _read_grant(text)
+        grant = _read_grant(disclosure)
         if (grant.predicate, grant.parameter) in grants:
             raise _malformed("repeated grant")
         grants[grant.predicate, grant.parameter] = grant
     return grants
 
 
-def _read_grant(text: bytes) -> Grant:
-    disclosure = loads(unb64(text, "disclosure"), "disclosure")
-    if type(disclosure) is not list or len(disclosure) != 2:
-        raise _malformed("disclosure")
-    if len(unb64(_text(disclosure[0]), "salt")) != 16:
-        raise _malformed("salt")
-    value = disclosure[1]
-    if type(value) is not dict or not _GRANT_KEYS <= value.keys() <= _GRANT_KEYS | _GRANT_OPTIONAL:
+def _read_grant(disclosure: bytes) -> Grant:
+    match loads(unb64(disclosure, "disclosure"), "disclosure"):
+        case [salt, dict() as value]:
+            sized(salt, 16)
+        case _:
+            raise _malformed("disclosure")
+    if not _GRANT_KEYS <= value.keys() <= _GRANT_KEYS | _GRANT_OPTIONAL:
         raise _malformed("grant")
     return Grant(
-        predicate=_text(value["predicate"]),
-        parameter=_text(value["parameter"]),
-        form=_text(value["form"]),
-        max_uses=_whole(value["max_uses"], 10_000),
-        members=_whole(value.get("members", 0), 1_000),
-        args=tuple(_sized(a, 32) for a in _list(value.get("args", []), 100)),
+        predicate=text(value["predicate"]),
+        parameter=text(value["parameter"]),
+        form=text(value["form"]),
+        max_uses=whole(value["max_uses"], 0, 10_000),
+        members=whole(value.get("members", 0), 0, 1_000),
+        args=tuple(sized(a, 32) for a in _list(value.get("args", []), 100)),
         recheck=_true(value, "recheck"),
     )
 
@@ -272,33 +272,39 @@ def _read_claims(c: Json) -> Claims:
     purpose = exactly(c["purpose"], {"class", "basis"}, "purpose")
     policy = exactly(c["policy"], {"family", "version"}, "policy")
     household = exactly(c["household"], {"salt", "commitment", "members"}, "household")
-    issued, not_before, expires = (_whole(c[name], 1 << 40) for name in ("iat", "nbf", "exp"))
+    issued, not_before, expires = (whole(c[name], 0, 1 << 40) for name in ("iat", "nbf", "exp"))
     if not issued <= not_before < expires:
         raise _malformed("times")
     return Claims(
-        issuer=_text(c["iss"]),
-        audience=_text(c["aud"]),
-        sub=_sized(c["sub"], 32),
+        issuer=text(c["iss"]),
+        audience=text(c["aud"]),
+        sub=sized(c["sub"], 32),
         issued=issued,
         not_before=not_before,
         expires=expires,
-        jti=_sized(c["jti"], 16),
-        holder=_sized(jwk["x"], 32),
-        status_index=_whole(status["idx"], limits.STATUS_ENTRIES - 1),
-        status_uri=_text(status["uri"]),
-        purpose=Purpose[_text(purpose["class"])],
-        basis=_text(purpose["basis"]),
-        policy_family=_text(policy["family"]),
-        policy_version=_whole(policy["version"], 1 << 31),
-        uses_a_month=_whole(c["frequency"], 10_000),
-        data_life_days=_whole(c["data_life"], 36_600),
-        role=_text(c["role"]),
-        household_salt=_sized(household["salt"], 16),
-        household_commitment=_sized(household["commitment"], 32),
-        members=_whole(household["members"], limits.HOUSEHOLD_PERSONS),
-        evidence=_sized(c["evidence"], 32),
-        chain=_sized(c["chain"], 16),
+        jti=sized(c["jti"], 16),
+        holder=_holder(jwk["x"]),
+        status_index=whole(status["idx"], 0, limits.STATUS_ENTRIES - 1),
+        status_uri=text(status["uri"]),
+        purpose=Purpose[text(purpose["class"])],
+        basis=text(purpose["basis"]),
+        policy_family=text(policy["family"]),
+        policy_version=whole(policy["version"], 0, 1 << 31),
+        uses_a_month=whole(c["frequency"], 0, 10_000),
+        data_life_days=whole(c["data_life"], 0, 36_600),
+        role=text(c["role"]),
+        household_salt=sized(household["salt"], 16),
+        household_commitment=sized(household["commitment"], 32),
+        members=whole(household["members"], 0, limits.HOUSEHOLD_PERSONS),
+        evidence=sized(c["evidence"], 32),
+        chain=sized(c["chain"], 16),
     )
+
+
+@lru_cache(maxsize=64)
+def _holder(value: str) -> bytes:
+    """Read the requester's key; its tokens all have the same one."""
+    return sized(value, 32)
 
 
 def _claims_json(c: Claims) -> Json:
@@ -351,27 +357,8 @@ def _list(value: Any, most: int) -> list[Any]:
     return value
 
 
-def _text(value: Any) -> str:
-    if type(value) is not str or len(value) > 128:
-        raise _malformed("text")
-    return value
-
-
-def _whole(value: Any, most: int) -> int:
-    if type(value) is not int or not 0 <= value <= most:
-        raise _malformed("integer")
-    return value
-
-
 def _true(value: Json, name: str) -> bool:
     """Read a mark that is either there and true, or not there."""
     if value.get(name, True) is not True:
         raise _malformed(name)
     return name in value
-
-
-def _sized(value: Any, size: int) -> bytes:
-    data = unb64(_text(value), "bytes")
-    if len(data) != size:
-        raise _malformed("length")
-    return data

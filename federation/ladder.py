@@ -126,7 +126,8 @@ def _check_uniform(ladder: Ladder) -> None:
         if (one.comparator, one.per) != (first.comparator, first.per):
             raise _invalid(
                 one.id,
-                f"同一数额的规定线必须方向相同(le 或 ge)、口径相同(按人均或按个人),与 {first.id} 不同",
+                "同一数额的规定线必须方向相同(le 或 ge)、口径相同(按人均或按个人),"
+                f"与 {first.id} 不同",
                 f"differs from {first.id}: lines of one quantity are all le or all ge, and all"
                 " per head or all per person",
             )
@@ -142,7 +143,8 @@ def _check_bands(ladder: Ladder) -> None:
             if edge is not None:
                 raise _invalid(
                     band.id,
-                    f"界线 {edge} 与 {rung.id} 在 {lines[edge]} 人家庭的规定线重合:两个答案合起来更细",
+                    f"界线 {edge} 与 {rung.id} 在 {lines[edge]} 人家庭的规定线重合:"
+                    "两个答案合起来更细",
                     f"edge {edge} meets the line {rung.id} at {lines[edge]} people: the two"
                     " answers together are finer",
                 )

@@ -13,6 +13,8 @@ ITEM_BYTES: Final = 512
 """Largest question or answer item, bytes."""
 ANSWER_ITEM_BYTES: Final = 96
 """Every answer item is padded to exactly this size, bytes: one size class (protocol §4)."""
+ANSWER_NUMBER: Final = (1 << 31) - 1
+"""Largest number of an answer: what a column of any database holds."""
 SALT_BYTES: Final = 16
 """Salt of an item's leaf, bytes."""
 QID_BYTES: Final = 16

@@ -119,11 +119,12 @@ def look(document: bytes) -> tuple[BatchMandate, Envelope]:
     """
     try:
         unverified = envelope.from_json(document, max_bytes=limits.MANDATE_BYTES)
-        if unverified.payload_type != PAYLOAD_TYPE:
-            raise ValueError("payload type")
-        return _read(loads(unverified.payload, "mandate")), unverified
+        given = _read(loads(unverified.payload, "mandate"))
     except (CryptoError, PeerFault, KeyError, TypeError, ValueError) as e:
         raise BadInput("MANDATE_DRAFT", why="form") from e
+    if unverified.payload_type != PAYLOAD_TYPE:
+        raise BadInput("MANDATE_DRAFT", why="payload type")
+    return given, unverified
 
 
 def countersign(document: bytes, keys: Iterable[SigningKey]) -> bytes:

@@ -15,6 +15,7 @@ from federation.errors import PeerFault
 Json = dict[str, Any]
 
 _NESTING: Final = frozenset({dict, list})
+_WHITE: Final = b" \t\r\n"
 # To the standard alphabet, for the strict decoder; foreign to base64url becomes foreign there.
 _URL_SAFE: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PADDING: Final = (b"", b"===", b"==", b"=")
@@ -33,24 +34,38 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
     return mapping
 
 
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_no_number, parse_constant=_no_number
-)
+_numbers: Final[dict[str, Any]] = {"parse_float": _no_number, "parse_constant": _no_number}
+_decoder: Final = json.JSONDecoder(**_numbers)
+_unique_decoder: Final = json.JSONDecoder(object_pairs_hook=_unique, **_numbers)
 
 
-def _depth(value: Any) -> None:
-    """Go down level by level, looking at what can hold something only."""
+def _keys(value: Any) -> int:
+    """Count the keys of all objects, level by level.
+
+    Raises:
+        ValueError: there are more levels than allowed.
+    """
+    keys = 0
     level = [value] if type(value) in _NESTING else []
     for _ in range(limits.JSON_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if type(outer) is dict else outer)
-            if type(inner) in _NESTING
-        ]
         if not level:
-            return
-    raise ValueError("too deep")
+            return keys
+        below: list[Any] = []
+        for outer in level:
+            if type(outer) is dict:
+                keys += len(outer)
+                below += [inner for inner in outer.values() if type(inner) in _NESTING]
+            else:
+                below += [inner for inner in outer if type(inner) in _NESTING]
+        level = below
+    if level:
+        raise ValueError("too deep")
+    return keys
+
+
+def _may_repeat(data: bytes, keys: int) -> bool:
+    """Tell whether a key may stand twice: without white space each brings its own ``":``."""
+    return data.count(b'":') != keys or len(data.translate(None, _WHITE)) != len(data)
 
 
 def loads(data: bytes, what: str) -> Any:
@@ -60,9 +75,10 @@ def loads(data: bytes, what: str) -> Any:
         PeerFault: MALFORMED for syntax, duplicate keys, floats, NaN, depth or what is no UTF-8.
     """
     try:
-        value = _decoder.decode(data.decode("utf-8"))
-        if data.count(b"{") + data.count(b"[") > limits.JSON_DEPTH:
-            _depth(value)
+        text = data.decode("utf-8")
+        value = _decoder.decode(text)
+        if _may_repeat(data, _keys(value)):
+            value = _unique_decoder.decode(text)
         if b"\\u" in data:
             dumps(value)  # an escape can write half a surrogate pair, which is no text
     except (ValueError, RecursionError) as e:

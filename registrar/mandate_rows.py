@@ -72,7 +72,7 @@ class MandateRows:
         """Store a mandate without people, in place of an earlier version whose lists end."""
         self.end_lists(one.id)
         for table in ("mandate_part", "mandate_pseudonyms", "mandate"):
-            self._sql.execute(f"DELETE FROM {table} WHERE mandate = ?", (one.id,))  # noqa: S608
+            self._sql.execute(f"DELETE FROM {table} WHERE mandate = ?", (one.id,))  # noqa: S608 - own names
         row = (one.id, one.coordinator, one.version, one.document, one.salt)
         self._sql.execute("INSERT INTO mandate VALUES (?, ?, ?, ?, ?, 0, 0, NULL)", row)
 

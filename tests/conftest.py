@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session")
-def vectors() -> Path:
-    """Give the folder of others' test vectors; skip where it is absent."""
+@pytest.fixture
+def vectors(no_cover: None) -> Path:
+    """Give the folder of others' test vectors; skip where it is absent.
+
+    What they reach counts as covered nowhere: it has to be without them, too.
+    """
     default = Path(__file__).parents[2] / "shared" / "vectors"
     folder = Path(os.environ.get("HEDUI_VECTORS", default))
     if not folder.is_dir():

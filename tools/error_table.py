@@ -17,10 +17,10 @@ _HEAD: Final = """\
 
 This page is written by `python -m tools.error_table` from `federation/data/errors.toml`, by code.
 A code is shown behind its title, stands in `--json` as `error`, in answers as `REFUSED(code)` and
-in the tables of refusals. Words in braces, such as `{file}`, are filled in where the error is shown.
+in the tables of refusals. Words in braces, such as `{file}`, are filled in where it is shown.
 
-* `refused` 拒绝: a verifier, a policy or a budget says no to the one who asks; asking again as it is
-  does not help.
+* `refused` 拒绝: a verifier, a policy or a budget says no to the one who asks; asking again as
+  it is does not help.
 * `peer` 对方有误: another party sent what the protocol does not allow; nothing of it was used.
 * `unavailable` 暂不可用: something needed is not there now; the same again may work later.
 * `input` 输入有误: a file, a number or a setting given by a person cannot be used as it is.

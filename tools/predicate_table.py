@@ -30,16 +30,17 @@ A question that is not in the first or second table cannot be asked.
   to a cap; `enum` one of a closed list; `window` whether something happened within some months;
   `threshold` whether a quantity reaches (or stays within) a line. `sum`, `composite` and `derived`
   span departments and are not asked of one department.
-* **Register**: `population` covers everybody, absence answers NO_RECORD. `event` holds only those to
-  whom something happened: "never" and "no longer" both answer NO, and quantities count zero.
-* **Parameter**: `window`, `rung`, `band`, `area` and `value` are ids of the signed policy; `members`,
-  `name` and `size` are in the consent token; no requester chooses a value.
-* **Quantity**: the figure that a threshold, a band, a count or a declared size is about. A department
-  counts distinct thresholds and household sizes by it, and one policy asks it of single departments
-  or as part of a sum, never both.
+* **Register**: `population` covers everybody, absence answers NO_RECORD. `event` holds only those
+  to whom something happened: "never" and "no longer" both answer NO, and quantities count zero.
+* **Parameter**: `window`, `rung`, `band`, `area` and `value` are ids of the signed policy;
+  `members`, `name` and `size` are in the consent token; no requester chooses a value.
+* **Quantity**: the figure that a threshold, a band, a count or a declared size is about. A
+  department counts distinct thresholds and household sizes by it, and one policy asks it of single
+  departments or as part of a sum, never both.
 """
 _MANDATED: Final = """\
-* **Batch mandate**: {} may also be asked of everybody on a list that the root has signed for, without consents.
+* **Batch mandate**: {} may also be asked of everybody on a list that the root has signed for,
+  without consents.
 """
 _JOINT: Final = """\
 Listed so that reports can say what has not been asked; each component of a sum has exactly one

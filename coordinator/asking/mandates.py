@@ -252,7 +252,7 @@ class _Lane:
         return said
 
     def _showing(self, batch: SignedBatch, block: Block) -> SignedBatch:
-        """Send along what the department does not have: the block, and the list with its mandate."""
+        """Send along what the department does not have: the block; the list with its mandate."""
         papers = () if self._has_list else (self._listed.signed_list, self._filed.document)
         return SignedBatch(batch.envelope, batch.items, (*papers, block.pseudonyms))
 

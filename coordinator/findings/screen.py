@@ -206,9 +206,8 @@ def _whom(people: Sequence[int | None], shown: Report, lang: str) -> str:
 
 def _counts(shown: Report, lang: str) -> str:
     words = [_counted(shown, status, lang) for status in (Status.FOUND, Status.NOTHING_FOUND)]
-    for status in (Status.INFORMATION, Status.NO_RECORD, Status.STALE, Status.NOT_ASKED):
-        if shown.count(status):
-            words.append(_counted(shown, status, lang))
+    further = (Status.INFORMATION, Status.NO_RECORD, Status.STALE, Status.NOT_ASKED)
+    words += [_counted(shown, status, lang) for status in further if shown.count(status)]
     kinds = shown.missing_kinds()
     names = say("report", "separator", lang).join(catalogue.kind(k).label(lang) for k in kinds)
     key = "not_covered_kinds" if kinds else "not_covered"

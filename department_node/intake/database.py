@@ -72,7 +72,7 @@ def _rows(connection: sqlite3.Connection, table: str, header: list[str]) -> Rows
     row = 0
     try:
         columns = ", ".join(map(quoted, header))
-        cursor = connection.execute(f"SELECT {columns} FROM {quoted(table)}")  # noqa: S608
+        cursor = connection.execute(f"SELECT {columns} FROM {quoted(table)}")  # noqa: S608 - quoted names
         while chunk := cursor.fetchmany(_FETCH):
             for values in chunk:
                 row += 1

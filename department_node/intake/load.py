@@ -148,7 +148,7 @@ class _Import:
 
     def _insert(self, table: str, width: int, rows: Iterable[tuple[object, ...]]) -> None:
         marks = ", ".join("?" * width)
-        sql = f"INSERT INTO incoming.{table} VALUES ({marks})"  # noqa: S608  own names only
+        sql = f"INSERT INTO incoming.{table} VALUES ({marks})"  # noqa: S608 - own names
         self._connection.executemany(sql, rows)
 
     def _remember(self, values: Values) -> None:
@@ -164,7 +164,7 @@ class _Import:
             raise BadInput(
                 "IMPORT_COLUMNS_DIFFER", table=self._spec.table, columns=", ".join(differing)
             )
-        sql = f"SELECT {self._columns()} FROM main.{quoted(self._spec.table)}"  # noqa: S608  quoted
+        sql = f"SELECT {self._columns()} FROM main.{quoted(self._spec.table)}"  # noqa: S608 - quoted names
         rows = self._connection.execute(sql)
         self._connection.execute("BEGIN")
         self._connection.executemany(_REMEMBER, ((digest(row),) for row in rows))
@@ -178,7 +178,7 @@ class _Import:
                 {name: int if name in self._integers else str for name in self._table.header}
             )
         into = f"main.{quoted(self._spec.table)} ({self._columns()})"
-        sql = f"INSERT INTO {into} SELECT * FROM incoming.accepted ORDER BY rowid"  # noqa: S608
+        sql = f"INSERT INTO {into} SELECT * FROM incoming.accepted ORDER BY rowid"  # noqa: S608 - own names
         self._connection.execute(sql)
         looked_up = {self._spec.id_column, *self._spec.indexes} - {None}
         for column in sorted(map(str, looked_up)):

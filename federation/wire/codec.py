@@ -229,7 +229,10 @@ def decode_answer(data: bytes) -> Answer:
     m = strict(node_pb2.Answer, data, limits.ANSWER_ITEM_BYTES)
     # UNAVAILABLE is the asker's own word for silence: nobody says it on the wire.
     silent = int(m.outcome) == Outcome.UNAVAILABLE
+    numbers = (m.value, m.as_of, m.enrolled_to, m.period_from, m.period_to, m.policy_version)
     if len(data) != limits.ANSWER_ITEM_BYTES or any(m.pad) or silent:
+        raise PeerFault("MALFORMED", message="Answer")
+    if max(*numbers, m.use_no) > limits.ANSWER_NUMBER:
         raise PeerFault("MALFORMED", message="Answer")
     try:
         return Answer(

@@ -19,7 +19,8 @@ from hedui.demo.flaws import Condition, Flaws, see
 from hedui.demo.oracle import expectations
 from hedui.demo.policy import policy_toml
 from hedui.demo.population import STANDARD_FEN, build_world
-from hedui.demo.registers import income, property, status
+from hedui.demo.registers import income, status
+from hedui.demo.registers import property as possessions
 from hedui.demo.tables import Table, write_tables
 from hedui.demo.world import Almanac, World
 
@@ -79,7 +80,7 @@ def _start_of_term(days: Almanac) -> date:
 
 
 def _of_bank(party: str) -> Callable[[World], list[Table]]:
-    return lambda world: property.bank(world, party)
+    return lambda world: possessions.bank(world, party)
 
 
 _OFFICES = (
@@ -113,16 +114,16 @@ _OFFICES = (
         "natural_resources",
         "自然资源",
         "Natural resources",
-        property.natural_resources,
+        possessions.natural_resources,
         _yesterday,
     ),
-    _Office("housing", "housing", "住建", "Housing", property.housing, _yesterday),
+    _Office("housing", "housing", "住建", "Housing", possessions.housing, _yesterday),
     _Office(
         "market_regulation",
         "market_regulation",
         "市场监管",
         "Market regulation",
-        property.market_regulation,
+        possessions.market_regulation,
         _yesterday,
     ),
     _Office(
@@ -172,7 +173,7 @@ def write_city(
     """
     world = build_world(seed=seed, today=today, standard_fen=standard_fen)
     flaws = tiny_flaws(today)
-    rng = Random(seed)  # noqa: S311 (which rows are spoilt is no secret)
+    rng = Random(seed)
     return _write_world(folder, _Plan(world=world, dirty=world.crowd, flaws=flaws, rng=rng))
 
 
@@ -198,7 +199,7 @@ def write_district(
         world=district.world,
         dirty=district.world.crowd | district.frail,
         flaws=district.flaws,
-        rng=Random(seed),  # noqa: S311 (which rows are spoilt is no secret)
+        rng=Random(seed),
     )
     return _write_world(folder, plan)
 

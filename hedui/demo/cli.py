@@ -128,7 +128,8 @@ def _prepare(home: Path, seed: int, at: Terminal) -> None:
     stage = stages.build(home, seed=seed, apart=True)
     at.emit({"nodes": list(stage.nodes), "cases": len(stage.cases)})
     at.say(
-        f"已生成 {len(stage.nodes)} 个部门、{len(stage.cases)} 户;各方在同名主机的 {stages.PORT} 端口",
+        f"已生成 {len(stage.nodes)} 个部门、{len(stage.cases)} 户;"
+        f"各方在同名主机的 {stages.PORT} 端口",
         f"made {len(stage.nodes)} departments and {len(stage.cases)} households;"
         f" each party listens on port {stages.PORT} of the host that bears its name",
     )

@@ -46,7 +46,7 @@ def build_district(
     """
     check_day(today)
     setting = Setting(Almanac(today), STANDARD_FEN)
-    rng = Random(seed)  # noqa: S311 (invented people, nothing secret)
+    rng = Random(seed)
     planted = [tell(setting) for tell in _PLANTED]
     taken = [person.id for story in planted for person in story.people()]
     people = round(PEOPLE * households / HOUSEHOLDS)

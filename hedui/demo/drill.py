@@ -40,7 +40,7 @@ class Drill:
     ) -> None:
         self._troupe = troupe
         self._centre = centre
-        self._rng = Random(seed)  # noqa: S311 - whom to kill is no secret
+        self._rng = Random(seed)
         self._over = Event()
         self._kills = self._left = kills
         self._done = done
@@ -83,7 +83,7 @@ class Flapping:
     def __init__(self, troupe: Troupe, names: Sequence[str], *, seed: int) -> None:
         self._troupe = troupe
         self._names = names
-        self._rng = Random(seed)  # noqa: S311 - when to stop is no secret
+        self._rng = Random(seed)
         self._over = Event()
         self.times = 0
         self._thread = Thread(target=self._run, name="flapping", daemon=True)

@@ -59,7 +59,7 @@ def build_world(*, seed: int, today: date, standard_fen: int = STANDARD_FEN) -> 
     """
     check_day(today)
     setting = Setting(Almanac(today), standard_fen)
-    rng = Random(seed)  # noqa: S311 (invented people, nothing secret)
+    rng = Random(seed)
     return lay(rng, setting, [tell(setting) for tell in STORIES], _POOL)
 
 

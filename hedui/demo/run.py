@@ -62,7 +62,8 @@ def run(options: Options, at: Terminal) -> Outcome:
     began = time.monotonic()
     stage = stages.build(options.folder, seed=options.seed, record=options.record)
     at.say(
-        f"已生成演示城市:{len(stage.nodes)} 个部门、{len(stage.cases)} 户(合成数据,证件号以 79 开头)",
+        f"已生成演示城市:{len(stage.nodes)} 个部门、{len(stage.cases)} 户"
+        "(合成数据,证件号以 79 开头)",
         f"made the demonstration city: {len(stage.nodes)} departments, {len(stage.cases)}"
         " households (synthetic people, ids begin with 79)",
     )

@@ -56,7 +56,7 @@ def _write_sqlite(path: Path, tables: Sequence[Table]) -> None:
             marks = ", ".join("?" for _ in table.columns)
             connection.execute(f'CREATE TABLE "{table.name}" ({names})')
             connection.executemany(
-                f'INSERT INTO "{table.name}" VALUES ({marks})',  # noqa: S608 (our own names)
+                f'INSERT INTO "{table.name}" VALUES ({marks})',  # noqa: S608 - own names
                 table.rows,
             )
 

@@ -16,6 +16,7 @@ from federation.policy import Policy
 from tests.coordinator.town import (
     APPLICANT,
     CHILD,
+    PROGRAMMES,
     WIFE,
     WIFE_TEXT,
     Town,
@@ -55,6 +56,13 @@ def test_each_person_is_asked_by_role_and_age_at_every_node_of_the_kind(town: To
     grown_up = property_asks | {("tax", "P22", ""), ("market_regulation", "P46", "")}
     assert by_person == {0: grown_up, 1: grown_up, 2: property_asks}
     assert len(set(found.asks)) == len(found.asks)
+
+
+def test_a_programme_may_name_the_applicant_as_its_only_subject(town: Town) -> None:
+    text = PROGRAMMES.replace('["APPLICANT", "MEMBER"]', '["APPLICANT"]')
+    alone = programmes.parse_programmes(text, catalogue.load())
+    found = plan(a_case(WIFE_TEXT), "", replace(town.around, programmes=alone), TODAY)
+    assert {ask.person for ask in found.asks} == {0}
 
 
 def test_sums_wait_and_missing_departments_are_named(town: Town) -> None:

@@ -516,6 +516,28 @@ def test_status_counts_transport_refusals(office: Office, serving: Node) -> None
     assert re.search(r"未受理的请求 +1,234 .*REPLAYED", office.text("status"))
 
 
+def test_status_and_doctor_tell_of_records_whose_budget_is_nearly_spent(
+    office: Office, serving: Node
+) -> None:
+    def alert(*rows: tuple[bytes, int]) -> None:
+        write = serving.store.writer.write
+        write(lambda c: c.executemany("INSERT INTO alert VALUES (?, ?)", rows))
+
+    alert((b"k1", 2025))
+    assert office.json("status")[0]["records_nearly_spent"] == 0
+    assert "budgets" not in findings(office)
+    alert((b"k1", 2026), (b"k2", 2026))
+    assert office.json("status")[0]["records_nearly_spent"] == 2
+    assert re.search(r"限额将尽的记录 +2", office.text("status"))
+    assert re.search(r"records nearly spent +2", office.text("status", "--lang", "en"))
+    found = findings(office)["budgets"]
+    assert found["ok"] is None
+    assert "hedui node explain" in found["help"]
+    text = office.text("doctor", "--lang", "en")
+    assert "·  budgets: of 2 records" in text
+    assert "k1" not in text
+
+
 def test_status_and_pause_of_another_roles_folder(office: Office) -> None:
     for command in ("status", "pause"):
         for role in ("registrar", "coordinator"):

@@ -2,7 +2,10 @@
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -284,6 +287,42 @@ def test_records_that_need_long_are_read_while_nobody_waits(wages: tuple[Twin, N
     question, token = one_wage(twin, wage(200))
     unavailable = refused(Refusal.SOURCE_UNAVAILABLE)
     assert ask(node.answerer(), twin, [question], token) == [unavailable]
+
+
+def test_an_import_that_holds_the_records_holds_up_only_who_needs_them(
+    wages: tuple[Twin, Node],
+) -> None:
+    twin, node = wages
+    node.records = SqliteRecords(node.catalogue.source, ReadLimits(busy_seconds=20))
+    answerer = node.answerer()
+    frozen, fresh = one_wage(twin, wage(100)), one_wage(twin, wage(200))
+    assert ask(answerer, twin, [frozen[0]], frozen[1]) == [NO]
+    with closing(sqlite3.connect(node.catalogue.source)) as c, ThreadPoolExecutor(3) as pool:
+        c.execute("BEGIN EXCLUSIVE")
+        waiting = [pool.submit(ask, answerer, twin, [fresh[0]], fresh[1]) for _ in range(3)]
+        time.sleep(0.3)
+        for _ in range(3):
+            began = time.monotonic()
+            assert ask(answerer, twin, [frozen[0]], frozen[1]) == [NO]
+            assert time.monotonic() - began < 5
+        assert not any(one.done() for one in waiting)
+        c.rollback()
+        assert [one.result() for one in waiting] == [[NO]] * 3
+
+
+def test_records_that_stay_busy_are_unavailable(wages: tuple[Twin, Node]) -> None:
+    twin, node = wages
+    answerer = node.answerer()
+    node.records = SqliteRecords(node.catalogue.source, ReadLimits(busy_seconds=0.1))
+    late = node.answerer()
+    question, token = one_wage(twin, wage(100))
+    node.facts()
+    with closing(sqlite3.connect(node.catalogue.source)) as c:
+        c.execute("BEGIN EXCLUSIVE")
+        unavailable = refused(Refusal.SOURCE_UNAVAILABLE)
+        assert ask(late, twin, [question], token) == [unavailable]
+        c.rollback()
+    assert ask(answerer, twin, [question], token) == [NO]
 
 
 @settings(max_examples=20, deadline=None)

@@ -116,7 +116,7 @@ class World:
         gate.admit_request(self.header, self.moment(), ASK)
 
     def admit(self) -> Admitted:
-        shown = Consent(claims=self.claims, grants=self.grants, slots=len(self.grants), signed=b"")
+        shown = Consent(claims=self.claims, grants=self.grants, slots=len(self.grants), signature=b"")
         return gate.admit(self.question, shown, self.moment())
 
 
@@ -339,6 +339,8 @@ def test_states_of_the_status_list(answers: dict[str, Answering], state: Status,
         ({"expires": NOW + 1}, True),
         ({"expires": epoch_end(epoch_of(NOW)) + limits.EPOCH_GRACE}, True),
         ({"expires": epoch_end(epoch_of(NOW)) + limits.EPOCH_GRACE + 1}, False),
+        ({"basis": "IN_FORCE_AID"}, True),
+        ({"basis": "STATUTORY_MANDATE"}, False),
         ({"role": "NEIGHBOUR"}, False),
         ({"basis": ""}, False),
     ],
@@ -422,7 +424,7 @@ def test_absence_is_only_said_of_an_enrolled_roll(issued: str, known: set[int]) 
         if year in known:
             gate.check_roll(shown, enrolled)
         else:
-            assert refusal(lambda: gate.check_roll(shown, enrolled)) == "SOURCE_UNAVAILABLE"  # noqa: B023
+            assert refusal(lambda: gate.check_roll(shown, enrolled)) == "SOURCE_UNAVAILABLE"  # noqa: B023 - called at once
     assert refusal(lambda: gate.check_roll(shown, frozenset())) == "SOURCE_UNAVAILABLE"
 
 

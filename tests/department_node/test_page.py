@@ -84,7 +84,7 @@ class Asked:
             predicate=predicate, purposes=frozenset(Purpose), scope=Scope.CITY, sql=""
         )
         return Admitted(
-            consent=Consent(claims=claims, grants={}, slots=0, signed=b""),
+            consent=Consent(claims=claims, grants={}, slots=0, signature=b""),
             grant=grant,
             rule=RULES.rules["P40"],
             parameter=parameter if self.line else None,

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 import timeit
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -288,6 +289,20 @@ def test_a_writer_that_holds_the_database(database: Path) -> None:
         assert records.scalar(OWNS, {"key": "1"}) == 1
 
 
+def test_a_prompt_set_waits_for_no_import(database: Path) -> None:
+    limits = ReadLimits(busy_seconds=20)
+    with SqliteRecords(database, limits) as records, closing(sqlite3.connect(database)) as writer:
+        for known in (False, True):
+            writer.execute("BEGIN EXCLUSIVE")
+            began = time.monotonic()
+            with pytest.raises(Unavailable) as caught:
+                records.scalars(OWNS, ["1"], {}, prompt=True)
+            assert caught.value.code == "SOURCE_BUSY"
+            assert time.monotonic() - began < 5, known
+            writer.rollback()
+            assert records.scalars(OWNS, ["1"], {}, prompt=True) == [1]
+
+
 # ---- a set of keys
 
 
@@ -324,7 +339,8 @@ def quoted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteRecords]:
         connection.executescript(
             """
             CREATE TABLE t (id TEXT COLLATE NOCASE, ":key" TEXT, n INTEGER);
-            INSERT INTO t VALUES ('a', 'first', 1), ('b', 'second', 2), ('c', 'x', 3), ('c', 'y', 4);
+            INSERT INTO t VALUES ('a', 'first', 1), ('b', 'second', 2), ('c', 'x', 3);
+            INSERT INTO t VALUES ('c', 'y', 4);
             CREATE TABLE hedui (id INTEGER, hedui TEXT);
             INSERT INTO hedui VALUES (1, 'one'), (2, 'two');
             CREATE TABLE found (v TEXT, id TEXT);

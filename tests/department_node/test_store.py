@@ -154,12 +154,12 @@ def test_a_database_of_version_1_is_brought_up(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE) as c:
         c.execute("CREATE TABLE consent (jti BLOB PRIMARY KEY, presentation BLOB NOT NULL)")
         c.execute("CREATE TABLE uses (jti BLOB, name TEXT, used INTEGER, PRIMARY KEY (jti, name))")
-        c.execute("INSERT INTO consent VALUES (x'01', 'token')")
+        c.execute("INSERT INTO consent VALUES (x'01', ?)", (b"token",))
         c.execute("INSERT INTO uses VALUES (x'01', 'P40 ', 2)")
         c.execute("PRAGMA user_version = 1")
     c.close()
     one = Store(tmp_path)
     look = Look(b"\x01", "P40 ", "202611", PSN, b"c", 2026)
     assert one.ledger().look([look])[0].name_uses == 2
-    assert one.ledger().presentations([b"\x01"]) == {b"\x01": "token"}
+    assert one.ledger().presentations([b"\x01"]) == {b"\x01": b"token"}
     one.close()

@@ -157,7 +157,7 @@ def test_every_container_is_confined(name: str, service: dict[str, Any]) -> None
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     where, _, how = service["tmpfs"][0].partition(":")
-    assert (where, how.partition("size=")[0]) == ("/tmp", "exec,nosuid,nodev,")  # noqa: S108
+    assert (where, how.partition("size=")[0]) == ("/tmp", "exec,nosuid,nodev,")  # noqa: S108 - in the container
     assert ("user" in service, service.get("cap_add")) == (
         (True, ["CHOWN"]) if name == "folders" else (False, None)
     )

@@ -327,6 +327,19 @@ def test_every_test_that_a_page_names_exists() -> None:
     assert missing == []
 
 
+def test_every_sentence_of_the_protocol_is_shown_or_has_a_reason() -> None:
+    text = page("docs/protocol/coverage.md")
+    sections = re.split(r"^## (\d)\. ", text, flags=re.MULTILINE)[1:]
+    assert sections[::2] == ["1", "2", "3", "4", "5"]
+    for section in sections[1::2]:
+        rows = [re.split(r"(?<!\\) \| ", one) for one in section.splitlines() if one[:2] == "| "]
+        assert len(rows) > 20
+        assert {len(row) for row in rows} == {2}
+        shown = [row[1] for row in rows[1:]]
+        reasons = ("not built yet: ", "no test: ")
+        assert [one for one in shown if not _TEST.search(one) and not one.startswith(reasons)] == []
+
+
 def test_sections_that_the_code_cites_exist() -> None:
     text = page("docs/protocol/README.md")
     code = "\n".join(p.read_text("utf-8") for s in SOURCES for p in (ROOT / s).rglob("*.py"))

@@ -247,6 +247,11 @@ def test_the_valid_entry_is_valid() -> None:
         (changed(zh='"经营"'), "not of type dict"),
         (changed(en='{ label = "a\\u0007", question = "?" }'), "control"),
         (changed(en=f'{{ label = "a", question = "{"x" * 201}" }}'), "longer than 200"),
+        (VALID + "mandate = false\n", "mandate is true or is not there"),
+        (
+            changed(parameter='"area"', register='"population"') + "mandate = true\n",
+            "a mandate asks who stands in a register",
+        ),
     ],
 )
 def test_hostile_entries_are_refused(text: str, why: str) -> None:

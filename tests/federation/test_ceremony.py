@@ -286,6 +286,8 @@ def test_an_authority_counts_once_the_manifest_names_it(folder: Path) -> None:
     keyfile.save(path, made.key, secret, purpose=CA_KEY, cost=SealCost.MINIMAL)
     (folder / "root" / "ca.next.pem").write_bytes(made.certificate)
     assert ceremony.authority(home) == first
+    ceremony.promote_authority(home)
+    assert path.exists()
     bundle = made.certificate + first.certificate
     amend(folder, NOW, lambda h: changes.with_authorities(h.manifest, bundle, h.edition()))
     home = _home(folder)
@@ -317,8 +319,22 @@ def test_what_has_ended_can_still_be_renewed(folder: Path) -> None:
     assert ceremony.open_home(folder, late).manifest.expires > late
 
 
+def test_a_party_whose_folder_is_elsewhere_is_left_to_its_keeper(folder: Path) -> None:
+    shutil.rmtree(folder / "tax")
+    home = _home(folder)
+    issue(home, _next_manifest(home))
+    assert not (folder / "tax").exists()
+    assert _home(folder).manifest.version == 2
+
+
 def test_what_is_proposed_is_described(folder: Path) -> None:
     home = _home(folder)
+    without = changes.remove(home.manifest, "tax", home.edition())
+    ceremony.propose(home, {"manifest.json": manifest.write(without)})
+    assert [one.en for one in ceremony.described(home, ceremony.pending(home))] == [
+        one.en for one in changes.describe(home.manifest, without)
+    ]
+    shutil.rmtree(folder / PENDING)
     text = POLICY.replace("version = 1", "version = 2").encode()
     ceremony.propose(home, {"policy.json": text})
     (said,) = ceremony.described(home, ceremony.pending(home))

@@ -109,6 +109,13 @@ def test_no_tables_may_be_left_out() -> None:
     _refuse(lambda: _fields(rows=[5]).tables("rows"), "not a table")
 
 
+def test_a_mark_is_there_and_true_or_not_there() -> None:
+    assert _fields(on=True).mark("on")
+    assert not _fields().mark("on")
+    _refuse(lambda: _fields(on=False).mark("on"), "true or is not there")
+    _refuse(lambda: _fields(on=1).mark("on"), "not of type bool")
+
+
 @pytest.mark.parametrize("text", ["a = ", "a = 1\na = 2", "[a\n"])
 def test_toml_that_is_broken_is_an_error(text: str) -> None:
     with pytest.raises(BadInput, match="CASE_INVALID where=thing"):

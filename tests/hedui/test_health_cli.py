@@ -1,4 +1,4 @@
-"""``hedui health`` as asked by whoever keeps a party running: a real registrar behind mutual TLS."""
+"""``hedui health`` as whoever keeps a party running asks it: a real registrar behind mutual TLS."""
 
 import json
 import os

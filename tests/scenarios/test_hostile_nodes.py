@@ -38,6 +38,8 @@ from tests.coordinator.town import (
 
 LIAR = "tax"
 TIMEOUT = 1.0
+MOST = 2**31 - 1
+"""The largest number of an answer: what every database holds."""
 NOW = SystemClock().now()
 AUTHORITY = certificates.make_authority("town", NOW, 10)
 
@@ -56,7 +58,7 @@ class Served(grpc.GenericRpcHandler):
     department: Department
     lie: Lie = honest
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def service(self, details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
         if details.method.endswith("/AskStream"):
             return grpc.stream_stream_rpc_method_handler(self._stream)
         return grpc.unary_unary_rpc_method_handler(self._ask)
@@ -332,6 +334,7 @@ LIES: dict[str, tuple[str, Lie]] = {
     "a refusal that is none": ("MALFORMED", saying(wordy(outcome=9, refusal=77))),
     "a smaller item": ("MALFORMED", saying(wordy(pad=b""))),
     "words in the padding": ("MALFORMED", saying(wordy(pad=b"x" * 80))),
+    "a number of more than 31 bits": ("MALFORMED", saying(wordy(use_no=MOST + 1))),
     "a larger item": ("OVERSIZE", saying(wordy(pad=bytes(200)))),
     "oversize": ("OVERSIZE", each(lambda *_: bytes(limits.MESSAGE_BYTES + 1))),
 }
@@ -424,7 +427,6 @@ def test_a_status_of_one_s_own_is_no_code_of_ours(stage: Stage) -> None:
     assert stage.honestly(*(row.case for row in booked.values())) == {"YES"}
 
 
-MOST = 2**32 - 1
 ODD = {
     "a band that is none": wordy(outcome=4, value=MOST),
     "a count beyond counting": wordy(outcome=5, value=MOST),

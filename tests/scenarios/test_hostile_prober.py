@@ -36,9 +36,12 @@ STEPS: Final = 14
 MOST: Final = 2_600
 """Highest amount of a record, fen: beyond the highest line of the largest household."""
 SIZES: Final = (1, 2, 3, 4)
-NAMED: Final = tuple(f"line-{line}" for line in LINES)
+NEXT_YEAR: Final = 60
+"""In so many days it is another year, and another epoch."""
+LADDER: Final = tuple(("P41", f"line-{line}") for line in LINES)
 PAIRS: Final = (
-    *(("P41", name) for name in (*NAMED, "line-150", "line-1", "wage-12s", "w12m", "")),
+    *LADDER,
+    *(("P41", name) for name in ("line-150", "line-1", "wage-12s", "w12m", "")),
     *(("P40", name) for name in ("", "line-100")),
     *(("P42", name) for name in ("w12m", "w99m", "line-100")),
     ("P06", ""),
@@ -161,10 +164,12 @@ def month_of(later: int) -> tuple[int, int]:
 def hold(twin: Twin) -> Iterator[Held]:
     """Have consents signed for everything there is; those of next year's epoch as well."""
     holders = {CENTRE: twin.coordinator, STRANGER: twins.stranger(twin)}
-    everything = product(holders, (Purpose.ENTRY, Purpose.REVIEW), SIZES, (False, True))
+    purposes = (Purpose.ENTRY, Purpose.REVIEW)
     ends = epoch_end(epoch_of(NOW)) + limits.EPOCH_GRACE
-    for place, (holder, purpose, members, recheck) in enumerate(everything):
-        twin.clock.seconds = NOW + 60 * DAY * (place % 2)  # in one epoch or the other
+    for holder, purpose, members, later, recheck in product(
+        holders, purposes, SIZES, (0, NEXT_YEAR), (False, True)
+    ):
+        twin.clock.seconds = NOW + later * DAY  # for the pseudonyms alone
         name = twin.name_psn(NODE, WITH_CAR, "王甲")
         claims = replace(
             twin.claims(NODE, WITH_CAR),
@@ -175,7 +180,7 @@ def hold(twin: Twin) -> Iterator[Held]:
             purpose=purpose,
             uses_a_month=9_999,
         )
-        wanted = [("P41", name) for name in NAMED] if recheck else PAIRS
+        wanted = LADDER if recheck else PAIRS
         grants = [granted(pair, members, name, recheck) for pair in wanted]
         epoch = epoch_of(twin.clock.now())
         twin.clock.seconds = NOW
@@ -201,7 +206,7 @@ def granted(pair: tuple[str, str], members: int, name: bytes, recheck: bool) -> 
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     twin = hostile.make(tmp_path_factory.mktemp("prober") / "f", refresh=300)
     with twins.open_node(twin) as node:
-        twin.clock.seconds = NOW + 60 * DAY  # the roll of next year is enrolled as well
+        twin.clock.seconds = NOW + NEXT_YEAR * DAY  # the roll of next year is enrolled as well
         node.enrolment().run()
         node.finish_enrolment()
         twin.clock.seconds = NOW
@@ -219,7 +224,8 @@ def guessing(seed: int) -> Strategy:
         chance = random.Random(repr((seed, month, said)))
         one = chance.choice(held)
         mine = [h for h in held if (h.holder, h.purpose) == (one.holder, one.purpose)]
-        return [(chance.choice(mine), chance.choice(PAIRS)) for _ in range(chance.randint(1, 6))]
+        pairs = (*PAIRS, *LADDER)
+        return [(chance.choice(mine), chance.choice(pairs)) for _ in range(chance.randint(1, 6))]
 
     return choose
 
@@ -234,15 +240,15 @@ def halving(held: Sequence[Held], said: tuple[Said, ...], month: tuple[int, int]
                 cut = cut_of(h, pair)
                 low, high = (max(low, cut + 1), high) if word == "YES" else (low, min(high, cut))
     free = [
-        (abs(2 * cut_of(h, ("P41", name)) - low - high), place, name)
+        (abs(2 * cut_of(h, pair) - low - high), place, pair)
         for place, h in enumerate(held)
-        for name in NAMED
-        if not h.recheck and (h.members, ("P41", name)) not in tried
+        for pair in LADDER
+        if not h.recheck and (h.members, pair) not in tried
     ]
     if not free:
-        return [(held[0], ("P41", NAMED[0]))]
-    _, place, name = min(free)
-    return [(held[place], ("P41", name))]
+        return [(held[0], LADDER[0])]
+    _, place, pair = min(free)
+    return [(held[place], pair)]
 
 
 def cut_of(held: Held, pair: tuple[str, str]) -> int:
@@ -270,11 +276,11 @@ def learnt(said: Sequence[Said], amount: int, year: int) -> tuple[int, int]:
 
 
 def check_bounds(said: Sequence[Said]) -> None:
-    """At most four lines and two sizes a year, one recheck a year, and a budget of cells."""
+    """At most four lines, two sizes and one recheck a year (protocol §5)."""
     for year in {one.month[0] for one in said}:
         pairs = opened_in(said, year)
-        assert len({name for name, _ in pairs}) <= limits.LINES_A_QUANTITY
-        assert len({size for _, size in pairs}) <= limits.SIZES_A_QUANTITY
+        assert len({name for name, _ in pairs}) <= 4
+        assert len({size for _, size in pairs}) <= 2
         rechecked = [h for one in said if one.month[0] == year for h, *_ in one.told() if h.recheck]
         assert len(rechecked) <= 1
 
@@ -293,9 +299,8 @@ def check_frozen(said: Sequence[Said]) -> None:
 
 amounts = st.integers(0, MOST)
 records = st.lists(amounts, min_size=STEPS, max_size=STEPS) | amounts.map(lambda a: [a] * STEPS)
-calendars = st.lists(st.integers(0, 60), min_size=STEPS, max_size=STEPS).map(sorted) | st.just(
-    [0] * STEPS
-)
+days_drawn = st.lists(st.integers(0, NEXT_YEAR), min_size=STEPS, max_size=STEPS).map(sorted)
+calendars = days_drawn | st.just([0] * STEPS)
 strategies = st.just(halving) | st.integers(0, 2**32).map(guessing)
 
 
@@ -354,7 +359,7 @@ def test_lines_asked_at_the_same_time_are_counted_all(lab: Lab) -> None:
     """Every line in every size at once, by both centres: the books decide one after the other."""
     lab.empty()
     lab.record(777, vehicles=1)
-    wanted = [(h, ("P41", name)) for h in lab.held if not h.recheck for name in NAMED]
+    wanted = [(h, pair) for h in lab.held if not h.recheck for pair in LADDER]
     random.Random(5).shuffle(wanted)
     requests = [(one[0].holder, lab.request([one])) for one in wanted]
     with ThreadPoolExecutor(12) as pool:
@@ -364,8 +369,8 @@ def test_lines_asked_at_the_same_time_are_counted_all(lab: Lab) -> None:
         (pair[1], h.members) for (h, pair), word in zip(wanted, words, strict=True) if word in TOLD
     }
     assert {word for word in words if word not in TOLD} == {"THRESHOLDS_EXHAUSTED"}
-    assert len({name for name, _ in told}) == limits.LINES_A_QUANTITY
-    assert len({size for _, size in told}) == limits.SIZES_A_QUANTITY
+    assert len({name for name, _ in told}) == 4
+    assert len({size for _, size in told}) == 2
     assert {(f"line-{line}", size) for _, line, size in lab.opened()} == told
 
 
@@ -398,14 +403,14 @@ def name_tokens(lab: Lab, count: int, holder: str, later: int = 0, **more: objec
 def test_the_budget_of_a_record_ends_whoever_asks(lab: Lab) -> None:
     lab.empty()
     house = lab.house
-    free = limits.CELLS_PER_RECORD_YEAR - limits.CELLS_RESERVED
+    free = 240 - 24
 
     def heard(tokens: list[bytes], sender: str) -> list[str]:
         questions = [shown(token, "P06") for token in tokens]
         return house.heard(house.ask(*questions, tokens=tokens, sender=sender), sender)
 
     first = name_tokens(lab, 120, CENTRE)
-    second = name_tokens(lab, 120, STRANGER, later=60)  # by the other epoch's pseudonym
+    second = name_tokens(lab, 120, STRANGER, later=NEXT_YEAR)  # by the other epoch's pseudonym
     assert heard(first, CENTRE) == ["NO"] * 120
     assert heard(second, STRANGER) == ["NO"] * (free - 120) + ["BUDGET_EXHAUSTED"] * (240 - free)
     assert heard(first[:9], CENTRE) == ["NO"] * 9, "a repeat is free"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -18,12 +19,12 @@ import pytest
 from crypto.envelope import Signature
 from crypto.keys import SigningKey
 from federation import exchange, limits
+from federation.clock import month_end
 from federation.errors import HeduiError
 from federation.exchange import ASK, ASK_MANDATE, ASK_STREAM, ISSUE_TOKENS, SaltedItem
 from federation.wire import codec
 from federation.wire import registrar_messages as messages
 from federation.wire.channel import Peers, tls_name
-from federation.wire.codec import SignedBatch
 from federation.wire.status import from_call
 from tests.registrar import town as towns
 from tests.registrar.town import Town
@@ -166,20 +167,13 @@ def many(count: int, *, presentations: bool) -> Fault:
     return fault
 
 
-def last_part(batch: SignedBatch) -> bytes:
-    """Cut off the last whole part, so that what is left can be parsed."""
-    if batch.presentations:
-        return codec.encode_batch(replace(batch, presentations=()))
-    return codec.encode_batch(replace(batch, items=batch.items[:-1]))
-
-
 def flip(data: bytes, at: int = 0) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 MALFORMED: dict[str, Fault] = {
     "nothing": raw(lambda _: b""),
-    "garbage": raw(lambda _: os.urandom(400)),
+    "garbage": raw(lambda _: b"\xff" * 400),
     "truncated by a byte": raw(lambda data: data[:-1]),
     "truncated in the middle": raw(lambda data: data[: len(data) // 2]),
     "no items": lambda draft: replace(draft, items=()).signed(),
@@ -236,7 +230,7 @@ CHANGED: dict[str, Fault] = {
     "reordered": items(lambda old: old[::-1]),
     "an item less": items(lambda old: old[:-1]),
     "an item twice": items(lambda old: (*old, old[0])),
-    "an item of another request": items(lambda old: (SaltedItem(bytes(16), old[0].item), *old[1:])),
+    "an item under another salt": items(lambda old: (SaltedItem(bytes(16), old[0].item), *old[1:])),
     "an item changed": items(lambda old: (replace(old[0], item=flip(old[0].item, -1)), *old[1:])),
     "salts exchanged": items(
         lambda old: (SaltedItem(old[1].salt, old[0].item), SaltedItem(old[0].salt, old[1].item))
@@ -313,16 +307,19 @@ def test_a_request_is_for_one_method(house: House) -> None:
     assert house.heard(request.signed(method=ASK_MANDATE)) == ["WRONG_METHOD"] * 2
 
 
-@pytest.mark.parametrize("share", range(1, 20))
-def test_a_part_of_a_request_is_never_answered(house: House, share: int) -> None:
-    """Wherever it is cut, also between its parts: nothing is told, and nothing is spent."""
-    draft = questions(house)
-    whole = draft.signed()
+def test_a_part_of_a_request_tells_nothing(house: House) -> None:
+    """Wherever it is cut, nothing is told or spent; tokens alone may be missing, and are missed."""
+    batch = questions(house).batch()
+    whole = codec.encode_batch(batch)
+    fewer = [replace(batch, presentations=batch.presentations[:count]) for count in range(2)]
     before = house.spent()
-    assert house.heard(whole[: len(whole) * share // 20]) in (["MALFORMED"], ["ITEMS_DO_NOT_MATCH"])
+    for cut in {*range(0, len(whole), 17)} - {len(codec.encode_batch(one)) for one in fewer}:
+        assert house.heard(whole[:cut]) in (["MALFORMED"], ["ITEMS_DO_NOT_MATCH"]), cut
     assert house.spent() == before
-    if share == 1:
-        assert house.heard(last_part(draft.batch())) == ["CONSENT_INVALID"] * 2
+    none, first = (codec.encode_batch(one) for one in fewer)
+    assert house.heard(first) == ["YES", "CONSENT_INVALID"]
+    assert house.heard(none) == ["YES", "CONSENT_INVALID"], "the same request: it was answered"
+    assert house.heard(whole) == ["YES", "CONSENT_INVALID"]
 
 
 def without_ceiling(house: House, request: bytes, compression: grpc.Compression | None) -> str:
@@ -390,20 +387,23 @@ def test_questions_that_cannot_be_read_are_refused_in_their_places(house: House)
     draft = replace(house.draft([], token), items=(*ODD_QUESTIONS.values(), good))
     before = house.spent()
     assert house.heard(draft.signed()) == ["QUESTION_MALFORMED"] * len(ODD_QUESTIONS) + ["YES"]
-    assert house.spent() == before._replace(
-        log=before.log + 1, uses=before.uses + 2, cells=before.cells, consents=before.consents + 1
-    )
+    after = house.spent()
+    assert (after.log, after.uses) == (before.log + 1, before.uses + 2)
 
 
-@pytest.mark.parametrize("skew", [-limits.SKEW, limits.SKEW])
-def test_the_asker_s_clock_chooses_no_period(house: House, skew: int) -> None:
-    """Between two months by the asker's clock: the node answers by its own."""
-    token = house.twin.token(house.twin.claims(NODE, WITH_CAR), grant("P40"))
-    draft = house.draft([shown(token)], token)
-    issued = draft.header.issued + skew
-    reply = house.send(draft.signed(issued=issued, expires=issued + limits.REQUEST_LIFE))
-    answer = codec.decode_answer(codec.decode_batch(reply).items[0].item)
-    assert (answer.period_from, answer.period_to) == (20261101, 20261201)
+def test_the_asker_s_clock_chooses_no_period(tmp_path: Path) -> None:
+    """Around midnight between two months it may be off by two minutes: the node's own counts."""
+    with hostile.running(tmp_path / "f") as house:
+        twin = house.twin
+        midnight = month_end(NOW) + 1
+        for now, skew, period in ((-30, 60, (20261101, 20261201)), (30, -60, (20261201, 20270101))):
+            twin.clock.seconds = midnight + now
+            house.node.status.refresh()
+            token = twin.token(twin.claims(NODE, WITH_CAR), grant("P40"))
+            draft, issued = house.draft([shown(token)], token), midnight + now + skew
+            reply = house.send(draft.signed(issued=issued, expires=issued + limits.REQUEST_LIFE))
+            answer = codec.decode_answer(codec.decode_batch(reply).items[0].item)
+            assert (answer.period_from, answer.period_to) == period
 
 
 # ---- replays

@@ -225,7 +225,8 @@ def rarity(tokens: Iterable[Seen]) -> Iterator[str]:
                 holders.setdefault(value, set()).add(one.person)
         if holders:
             least = min(map(len, holders.values()))
-            yield f"{name:26} {len(holders):3} values, the rarest of {least} in {len(people)} people"
+            rarest = f"the rarest of {least} in {len(people)} people"
+            yield f"{name:26} {len(holders):3} values, {rarest}"
     here, there, score = max(guesses(tokens), key=lambda guess: guess[-1])
     yield f"by {', '.join(COMBINED)} together, the best guess who of {here} is who of {there}"
     yield f"is right for {score:.0%} of the people both are asked about"
@@ -253,7 +254,7 @@ def test_a_joiner_of_all_departments_finds_nothing_but_what_is_coarse(
     assert len(city) > 2_000
     assert joined(city) == []
     with capsys.disabled():
-        print("", *rarity(city), sep="\n")
+        print("", *rarity(city), sep="\n")  # noqa: T201 - a measurement to be read
 
 
 def test_every_field_of_a_token_is_either_listed_or_different_everywhere(

@@ -322,7 +322,7 @@ def test_any_header_makes_a_table(
     try:
         department.load(f"{quoted}\n{','.join('x' for _ in names)}\n", id_column=None, integers=())
     except BadInput as found:
-        assert found.code == "IMPORT_HEADER_DATA"  # noqa: PT017  fourteen digits in a row
+        assert found.code == "IMPORT_HEADER_DATA"  # noqa: PT017 - fourteen digits in a row
         return
     with SqliteRecords(department.database) as records:
         assert records.all_columns() == [("income", name) for name in names]

@@ -267,7 +267,7 @@ def test_damaged_workbooks_are_read_or_refused(csv: Path) -> None:
             read(written(csv, damaged))
         except BadInput as found:
             codes = {"IMPORT_GARBAGE", "IMPORT_SHEET_MISSING", "IMPORT_UNPACKED", "IMPORT_EMPTY"}
-            assert found.code in codes  # noqa: PT017  both ends are good
+            assert found.code in codes  # noqa: PT017 - both ends are good
 
 
 def test_a_zip_bomb(csv: Path) -> None:

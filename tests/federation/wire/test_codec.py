@@ -21,6 +21,7 @@ from federation.wire.codec import SignedBatch
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 u32 = st.integers(0, 2**32 - 1)
 i64 = st.integers(-(2**63), 2**63 - 1)
+number = st.integers(0, limits.ANSWER_NUMBER)
 day = st.integers(0, 99_991_231)
 
 
@@ -68,15 +69,15 @@ questions = st.one_of(
 answers = st.builds(
     Answer,
     outcome=st.sampled_from([one for one in Outcome if one is not Outcome.UNAVAILABLE]),
-    value=u32,
+    value=number,
     refusal=st.sampled_from(Refusal),
     as_of=day,
     scope=st.sampled_from(Scope),
     enrolled_to=day,
     period_from=day,
     period_to=day,
-    policy_version=u32,
-    use_no=u32,
+    policy_version=number,
+    use_no=number,
 )
 entries = st.builds(
     LedgerEntry,
@@ -356,3 +357,9 @@ def test_a_decode_bomb_is_refused_before_it_is_parsed(
     monkeypatch.setattr(codec, "strict", never)
     with pytest.raises(PeerFault, match="OVERSIZE"):
         codec.decode_batch(bomb)
+
+
+@pytest.mark.parametrize("name", ["value", "as_of", "enrolled_to", "policy_version", "use_no"])
+def test_a_number_that_a_database_could_not_hold_is_refused(name: str) -> None:
+    assert codec.decode_answer(_answer(outcome=1, **{name: limits.ANSWER_NUMBER}))
+    _refuse(codec.decode_answer, _answer(outcome=1, **{name: limits.ANSWER_NUMBER + 1}))

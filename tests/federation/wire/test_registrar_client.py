@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from federation import exchange, limits
+from federation import exchange, limits, mandate
 from federation.consenting import (
     ConsentForm,
     ConsentPerson,
@@ -22,9 +22,10 @@ from federation.consenting import (
 from federation.enrolment import BlindBatch, BlindEvaluation
 from federation.errors import PeerFault, Refused, Unavailable
 from federation.exchange import Header, Purpose
+from federation.mandate import Order, Receipt, Step
 from federation.manifest import PartyEntry
 from federation.status import SignedList
-from federation.wire import codec, registrar_messages, signed
+from federation.wire import codec, mandate_messages, registrar_messages, signed
 from federation.wire.channel import Peers
 from federation.wire.registrar_client import RegistrarClient
 from tests.support import twin as twins
@@ -219,6 +220,27 @@ def test_an_objection_is_answered_by_tokens_of_its_consent(played: Play) -> None
     client, _ = played(lambda *_: [_issued("b")])
     with pytest.raises(PeerFault, match="WRONG_ANSWER"):
         client.recheck(objection)
+
+
+def test_steps_of_a_mandate_are_taken_in_their_order(played: Play) -> None:
+    def answer(_: str, items: Sequence[bytes]) -> list[bytes]:
+        parts = [len(mandate_messages.decode_order(item).ids) for item in items]
+        return [mandate_messages.encode_receipt(Receipt(recorded=size)) for size in parts]
+
+    client, registrar = played(answer)
+    people = ("790101199001010019", "790101199001010027")
+    orders = [
+        Order(
+            step=Step.RECORD,
+            id=bytes(mandate.ID_BYTES),
+            document=b"{}",
+            salt=bytes(mandate.SALT_BYTES),
+            ids=people[:size],
+        )
+        for size in (2, 1)
+    ]
+    assert [one.recorded for one in client.mandate(orders)] == [2, 1]
+    assert registrar.calls == [(exchange.ISSUE_MANDATE_LIST, 2)]
 
 
 @pytest.mark.parametrize(

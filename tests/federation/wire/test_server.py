@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 import socket
 import threading
 import time
@@ -318,6 +319,14 @@ def test_another_certificate_is_shown_to_new_connections(house: House, echo: Ech
     house.manifest = _manifest(bank_a=[spare])
     assert house.call(b"ab") == b"ba"
     assert old.call(house.peer(), METHOD, b"ab", timeout=PATIENCE) == b"ba", "and opens anew"
+
+
+def test_only_a_changed_identity_is_handed_over() -> None:
+    shown = server.Identity(_manifest(), IDENTITIES["bank_a"])
+    assert shown._fetch() is None
+    shown.renew(_manifest(), _issue("bank_a"))
+    assert isinstance(shown._fetch(), grpc.ServerCertificateConfiguration)
+    assert shown._fetch() is None
 
 
 def test_another_authority_is_believed_by_new_connections(house: House, echo: Echo) -> None:
@@ -814,3 +823,30 @@ def test_a_bug_is_logged_without_what_it_choked_on() -> None:
     told = server._where(caught.value)
     assert "ValueError at test_server.py" in told
     assert "7903" not in told
+
+
+# ---- one core
+
+
+def test_all_threads_of_a_process_keep_to_one_of_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[int, set[int]] = {}
+
+    def keep(thread: int, cores: set[int]) -> None:
+        kept[thread] = cores
+        if len(kept) > 1:
+            raise ProcessLookupError  # as of a thread that has just ended
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", keep, raising=False)
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(threading.get_native_id).result()
+        server.keep_to_one_core()
+    assert {threading.get_native_id(), other} <= kept.keys()
+    ((core,),) = {tuple(cores) for cores in kept.values()}
+    assert core in {3, 5}
+
+
+def test_where_cores_cannot_be_chosen_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: pytest.fail("asked for cores"))
+    server.keep_to_one_core()
