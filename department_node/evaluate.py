@@ -136,8 +136,8 @@ def _minimize(admitted: Admitted, value: object | None, period: Period) -> Minim
             return _yes(bool(_number(predicate, value)))
         case Form.COUNT:
             return Minimized(Outcome.COUNT, min(max(_number(predicate, value), 0), predicate.cap))
-        case Form.WINDOW:
-            return _yes(_since(predicate, value, admitted, period))
+        case Form.WINDOW if parameter is not None:
+            return _yes(_since(predicate, value, months_before(period.today, parameter.months)))
         case Form.BAND if parameter is not None:
             number = _number(predicate, value)
             return Minimized(Outcome.BAND, sum(number > edge for edge in parameter.edges))
@@ -174,14 +174,14 @@ def _enum(predicate: Predicate, value: object | None) -> Minimized:
     return Minimized(Outcome.ENUM, predicate.values.index(str(value)))
 
 
-def _since(predicate: Predicate, value: object | None, admitted: Admitted, period: Period) -> bool:
-    if value is None or admitted.parameter is None:
+def _since(predicate: Predicate, value: object | None, first: date) -> bool:
+    if value is None:
         return False
     try:
         event = date.fromisoformat(str(value)[:10])
     except ValueError as e:
         raise Unavailable("SOURCE_VALUE", predicate=predicate.id) from e
-    return event >= months_before(period.today, admitted.parameter.months)
+    return event >= first
 
 
 def _number(predicate: Predicate, value: object | None) -> int:

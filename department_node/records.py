@@ -156,16 +156,7 @@ class SqliteRecords:
             BadInput: ``CATALOGUE_SQL`` for more than one row or column, or any ``CATALOGUE_…``.
             Unavailable: ``SOURCE_TIMEOUT``, ``SOURCE_BUSY``, ``SOURCE_UNREADABLE``.
         """
-        reader = self._reader()
-        try:
-            found = self._query(reader, self._one(sql), parameters, 2, self._limits.steps)
-        except FAILURES as error:
-            raise self._fault(error, reader.guard, sql) from error
-        if not found:
-            return None
-        if len(found) > 1 or len(found[0]) != 1:
-            raise BadInput("CATALOGUE_SQL", reason="more than one row or column")
-        return found[0][0]
+        return self._value(self._reader(), sql, parameters, self._limits.steps)
 
     def scalars(
         self,
@@ -175,12 +166,16 @@ class SqliteRecords:
         *,
         prompt: bool = False,
     ) -> list[object | None]:
-        """Give what a query finds for each record key, in their order, in one statement.
+        """Give what a query finds for each record key, in their order; many in one statement.
 
         Raises:
             BadInput, Unavailable: as ``scalar``, for all keys together; if it has to be ``prompt``,
                 SOURCE_TIMEOUT beyond ``prompt_steps``, and SOURCE_BUSY without waiting.
         """
+        reader = self._reader(prompt=prompt)
+        if len(keys) == 1:
+            steps = self._limits.prompt_steps if prompt else self._limits.steps
+            return [self._value(reader, sql, {**parameters, "key": keys[0]}, steps)]
         text = self._sets.get(sql)
         if text is None:
             text = self._sets[sql] = statements.for_each(sql)
@@ -190,7 +185,6 @@ class SqliteRecords:
         )
         steps = min(one * len(keys), most)
         bound = {**parameters, statements.KEYS: json.dumps(keys)}
-        reader = self._reader(prompt=prompt)
         try:
             found = self._query(reader, text, bound, len(keys), steps)
         except FAILURES as error:
@@ -260,6 +254,19 @@ class SqliteRecords:
         if text is None:
             text = self._strict[sql] = statements.strict(sql)
         return text
+
+    def _value(
+        self, reader: _Reader, sql: str, parameters: Mapping[str, object], steps: int
+    ) -> object | None:
+        try:
+            found = self._query(reader, self._one(sql), parameters, 2, steps)
+        except FAILURES as error:
+            raise self._fault(error, reader.guard, sql) from error
+        if not found:
+            return None
+        if len(found) > 1 or len(found[0]) != 1:
+            raise BadInput("CATALOGUE_SQL", reason="more than one row or column")
+        return found[0][0]
 
     def _query(
         self, reader: _Reader, text: str, parameters: Mapping[str, object], most: int, steps: int

@@ -41,7 +41,9 @@ def read(path: Path) -> list[PlannedImport]:
         raise BadInput("IMPORT_PLAN_INVALID", file=path.name, why=f"no {e.args[0]}") from e
 
 
-def _planned(row: dict[str, Any], base: Path) -> PlannedImport:
+def _planned(row: Any, base: Path) -> PlannedImport:
+    if not isinstance(row, dict):
+        raise TypeError("no table")
     unknown = row.keys() - _KEYS
     if unknown or not isinstance(row.get("as_of", date.min), date):
         raise TypeError(f"unknown key or no date: {min(unknown, default='as_of')}")

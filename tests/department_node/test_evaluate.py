@@ -1,7 +1,7 @@
 """One record in, one small word out: every form at its boundaries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pytest
@@ -159,6 +159,20 @@ def test_threshold_at_any_rung(per_head: int, members: int, away: int) -> None:
         assert said == (YES if holds else NO)
 
 
+@pytest.mark.parametrize("predicate", ["P17", "P21", "P42"])
+def test_a_question_without_its_line_is_not_answered_by_a_guess(predicate: str) -> None:
+    with pytest.raises(HeduiError, match="NODE_CATALOGUE_INVALID"):
+        answer(asked(predicate), 5)
+
+
+def test_nobody_is_counted_as_none_where_everybody_ought_to_be() -> None:
+    one = asked("P17", parameter("band", edges=(1,)))
+    everybody = replace(one.answering.predicate, register=Register.POPULATION)
+    odd = replace(one, answering=replace(one.answering, predicate=everybody))
+    with pytest.raises(HeduiError, match="NODE_CATALOGUE_INVALID"):
+        answer(odd, 5, person=None)
+
+
 @pytest.mark.parametrize(
     ("today", "months", "first"),
     [
@@ -217,6 +231,18 @@ def test_enum_of_a_known_person_without_a_value() -> None:
             assert said == Minimized(Outcome.ENUM, predicate.values.index("none"))
         else:
             assert said == NO
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [(("first", "second"), NO), (("first", "none"), Minimized(Outcome.ENUM, 1))],
+)
+def test_an_event_register_answers_no_unless_it_has_a_word_for_none(
+    values: tuple[str, ...], said: Minimized
+) -> None:
+    one = asked("P57")
+    worded = replace(one.answering.predicate, values=values)
+    assert answer(replace(one, answering=replace(one.answering, predicate=worded)), None) == said
 
 
 def needed(predicate: catalogue.Predicate) -> Parameter | None:

@@ -116,7 +116,9 @@ class World:
         gate.admit_request(self.header, self.moment(), ASK)
 
     def admit(self) -> Admitted:
-        shown = Consent(claims=self.claims, grants=self.grants, slots=len(self.grants), signature=b"")
+        shown = Consent(
+            claims=self.claims, grants=self.grants, slots=len(self.grants), signature=b""
+        )
         return gate.admit(self.question, shown, self.moment())
 
 

@@ -149,7 +149,7 @@ def test_a_draft_is_shown_without_being_believed() -> None:
     shown, unverified = mandate.look(mandate.draft(GIVEN))
     assert shown == GIVEN
     assert unverified.signatures == ()
-    other = envelope.to_json(Envelope(payload=b"{}", payload_type="other", signatures=()))
+    other = envelope.to_json(replace(unverified, payload_type="other"))
     for wrong in [b"", b"{}", other, resigned(lambda p: p.pop("id"))]:
         with pytest.raises(BadInput, match="MANDATE_DRAFT"):
             mandate.look(wrong)

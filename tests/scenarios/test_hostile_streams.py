@@ -41,8 +41,16 @@ SILENCE = 1.0
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with hostile.running(tmp_path_factory.mktemp("streams") / "f") as house:
-        house.running._server._boundary.patience._seconds = SILENCE
         yield house
+
+
+@pytest.fixture
+def impatient(house: House) -> Iterator[House]:
+    """Let the node wait for a shorter time."""
+    patience = house.running._server._boundary.patience
+    before, patience._seconds = patience._seconds, SILENCE
+    yield house
+    patience._seconds = before
 
 
 def draft(house: House, person: str = WITH_CAR) -> Draft:
@@ -208,7 +216,8 @@ def test_who_is_struck_off_in_mid_run_is_answered_no_more(house: House, what: st
 # ---- taking room
 
 
-def test_a_silent_stream_is_cut(house: House) -> None:
+def test_a_silent_stream_is_cut(impatient: House) -> None:
+    house = impatient
     request, more = draft(house).signed(), Event()
 
     def slowly() -> Iterator[bytes]:
@@ -225,8 +234,9 @@ def test_a_silent_stream_is_cut(house: House) -> None:
     until(lambda: open_calls(house) == 0)
 
 
-def test_a_stream_whose_replies_nobody_takes_is_cut(house: House) -> None:
+def test_a_stream_whose_replies_nobody_takes_is_cut(impatient: House) -> None:
     """It would hold a thread of the node for ever, by doing nothing."""
+    house = impatient
     sound = draft(house)
     large = replace(sound, items=sound.items * limits.ITEMS)
     without_end = iter(lambda: fresh(large), b"")
