@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.envelope import Envelope, Signature
@@ -99,6 +99,8 @@ KINDS: list[Kind] = [
     (answers, codec.encode_answer, codec.decode_answer),
     (entries, codec.encode_entry, codec.decode_entry),
 ]
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[-1].__name__)
+few = settings(max_examples=30)
 
 QUESTION = Question(predicate="P40", presentation=bytes(32), case_ref=bytes(32))
 HEADER = Header(
@@ -121,16 +123,20 @@ def _refuse(decode: Callable[[bytes], Any], data: bytes, code: str = "MALFORMED"
     assert caught.value.code == code
 
 
-@given(st.data())
-def test_what_is_written_is_read(data: st.DataObject) -> None:
-    strategy, encode, decode = data.draw(st.sampled_from(KINDS))
+@each_kind
+@few
+@given(data=st.data())
+def test_what_is_written_is_read(kind: Kind, data: st.DataObject) -> None:
+    strategy, encode, decode = kind
     value = data.draw(strategy)
     assert decode(encode(value)) == value
 
 
-@given(st.data())
-def test_an_unknown_field_is_refused(data: st.DataObject) -> None:
-    strategy, encode, decode = data.draw(st.sampled_from(KINDS))
+@each_kind
+@few
+@given(data=st.data())
+def test_an_unknown_field_is_refused(kind: Kind, data: st.DataObject) -> None:
+    strategy, encode, decode = kind
     wire = encode(data.draw(strategy))
     for stray in (b"\xfa\x01\x00", b"\xf8\x01\x05", b"\x00", b"\x80"):
         _refuse_any(decode, wire + stray)
@@ -141,16 +147,20 @@ def _refuse_any(decode: Callable[[bytes], Any], data: bytes) -> None:
         decode(data)
 
 
-@given(st.sampled_from(KINDS), st.binary(max_size=100))
+@each_kind
+@few
+@given(noise=st.binary(max_size=100))
 def test_noise_is_refused_or_means_itself(kind: Kind, noise: bytes) -> None:
     _, encode, decode = kind
     with contextlib.suppress(PeerFault):
         assert encode(decode(noise)) == noise
 
 
-@given(st.data())
-def test_one_changed_byte_is_refused_or_means_itself(data: st.DataObject) -> None:
-    strategy, encode, decode = data.draw(st.sampled_from(KINDS))
+@each_kind
+@few
+@given(data=st.data())
+def test_one_changed_byte_is_refused_or_means_itself(kind: Kind, data: st.DataObject) -> None:
+    strategy, encode, decode = kind
     wire = bytearray(encode(data.draw(strategy)))
     if wire:
         wire[data.draw(st.integers(0, len(wire) - 1))] ^= data.draw(st.integers(1, 255))

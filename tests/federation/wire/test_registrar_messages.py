@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation import limits
@@ -93,7 +93,8 @@ objections = st.builds(
     evidence=st.binary(min_size=32, max_size=32),
 )
 
-KINDS: list[tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], Any]]] = [
+Kind = tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], Any]]
+KINDS: list[Kind] = [
     (forms, messages.encode_form, messages.decode_form),
     (receipts, messages.encode_receipt, messages.decode_receipt),
     (text, messages.encode_order, messages.decode_order),
@@ -114,6 +115,8 @@ KINDS: list[tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[byte
     (objections, messages.encode_objection, messages.decode_objection),
 ]
 DECODERS = [decode for _, _, decode in KINDS]
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[-1].__name__)
+few = settings(max_examples=30)
 
 FORM = ConsentForm(
     reference=bytes(16),
@@ -128,26 +131,30 @@ BATCH = BlindBatch(
 )
 
 
-@given(st.data())
-def test_what_is_written_is_read(data: st.DataObject) -> None:
-    strategy, encode, decode = data.draw(st.sampled_from(KINDS))
+@each_kind
+@few
+@given(data=st.data())
+def test_what_is_written_is_read(kind: Kind, data: st.DataObject) -> None:
+    strategy, encode, decode = kind
     value = data.draw(strategy)
     assert decode(encode(value)) == value
 
 
-@given(st.data())
-def test_bytes_after_a_message_are_refused(data: st.DataObject) -> None:
-    strategy, encode, decode = data.draw(st.sampled_from(KINDS))
+@each_kind
+@few
+@given(data=st.data())
+def test_bytes_after_a_message_are_refused(kind: Kind, data: st.DataObject) -> None:
+    strategy, encode, decode = kind
     stray = b"\xfa\x01\x00"  # field 31, length-delimited, empty: nobody's
     wire = encode(data.draw(strategy))
     with pytest.raises(PeerFault, match="MALFORMED"):
         decode(wire + stray)
 
 
-@given(st.sampled_from(KINDS), st.binary(max_size=64))
-def test_noise_is_refused_or_means_itself(
-    kind: tuple[Any, Callable[[Any], bytes], Callable[[bytes], Any]], noise: bytes
-) -> None:
+@each_kind
+@few
+@given(noise=st.binary(max_size=64))
+def test_noise_is_refused_or_means_itself(kind: Kind, noise: bytes) -> None:
     _, encode, decode = kind
     with contextlib.suppress(PeerFault):
         assert encode(decode(noise)) == noise
