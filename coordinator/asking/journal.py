@@ -221,7 +221,11 @@ class Journal:
             _each(connection, _SHOWN, _shown(asks, reply))
             _each(connection, _RECHECKED, _rechecked(batch_id, both))
             _each(connection, _FORGET, _households_of(both, _FORGOTTEN))
-            doubted = {row.case_id for row, one in both if one.refusal in DOUBTED}
+            doubted = {
+                row.case_id
+                for row, one in both
+                if one.outcome is Outcome.REFUSED and one.refusal in DOUBTED
+            }
             _each(connection, _DOUBT, [{"of": case_id} for case_id in doubted])
             row = {"of": batch_id, "to": BatchState.ANSWERED.value, "code": ""}
             connection.execute(_END, row | {"reply": raw, "took": millis})
