@@ -79,9 +79,7 @@ class Answerer:
         self._party = party
         self._s = sources
         self._consents = Consents(lambda: party.manifest.registrar)
-        self._drafter = Drafter(
-            sources.catalogue, sources.records, sources.store, self._consents, sources.facts
-        )
+        self._drafter = Drafter(sources.records, sources.store, self._consents, sources.facts)
         self._highest = self._written = int(str(sources.store.meta("time") or 0))
         self.refused = Refusals()
 
@@ -143,11 +141,11 @@ class Answerer:
                 return slow
         else:
             answers = [codec.encode_answer(line.refused) for line in request.lines if line.refused]
-        unsigned = signed.prepare(self._header(opened, request.moment), answers)
+        unsigned = signed.prepare(self.header(opened, request.moment), answers)
         writes.tokens = keeping.tokens
         ledger.write(writes)
         ledger.keep_answer(opened.header.qid, _stored(opened, unsigned), _asked(opened), now)
-        _append(ledger, _entry(request, unsigned))
+        append(ledger, _entry(request, unsigned))
         if request.believed and now > self._written:
             ledger.seen_time(now)
         return _Made(unsigned, keeping)
@@ -204,7 +202,8 @@ class Answerer:
             paused=self._s.paused(),
         )
 
-    def _header(self, opened: Opened, moment: Moment) -> Header:
+    def header(self, opened: Opened, moment: Moment) -> Header:
+        """Make the header of the answer to a request, its count and root apart."""
         asked = opened.header
         return Header(
             method=asked.method,
@@ -237,7 +236,8 @@ def _entry(request: _Request, unsigned: Unsigned) -> LedgerEntry:
     )
 
 
-def _append(ledger: Ledger, entry: LedgerEntry) -> None:
+def append(ledger: Ledger, entry: LedgerEntry) -> None:
+    """Append an entry to the log under a fresh salt."""
     record = codec.encode_entry(entry)
     salt = os.urandom(limits.SALT_BYTES)
     ledger.append(envelope.item_leaf(salt, record), salt, record)

@@ -40,9 +40,9 @@ class Shown:
 
     issuer: str
     keys: Mapping[str, VerifyKey]
-    presentations: dict[bytes, bytes]
-    found: dict[bytes, Consent | PeerFault] = field(default_factory=dict)
-    used: dict[bytes, Consent] = field(default_factory=dict)
+    presentations: dict[bytes, bytes] = field(repr=False)
+    found: dict[bytes, Consent | PeerFault] = field(default_factory=dict, repr=False)
+    used: dict[bytes, Consent] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

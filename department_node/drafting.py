@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Final
 
 from department_node import evaluate, gate
-from department_node.catalogue import NodeCatalogue
 from department_node.consents import SUPPORTER, Consents, Shown
 from department_node.evaluate import Minimized, Period
 from department_node.gate import Admitted, Moment
@@ -71,12 +70,14 @@ class Work:
     """
 
     moment: Moment
-    shown: Shown
+    shown: Shown = field(repr=False)
     facts: Facts
     today: date
     month: str
     prompt: bool = True
-    read: dict[tuple[bytes, bytes], Minimized | HeduiError] = field(default_factory=dict)
+    read: dict[tuple[bytes, bytes], Minimized | HeduiError] = field(
+        default_factory=dict, repr=False
+    )
     said: dict[tuple[Minimized, Scope, str], Answer] = field(default_factory=dict)
 
 
@@ -93,13 +94,11 @@ class Drafter:
 
     def __init__(
         self,
-        catalogue: NodeCatalogue,
         records: RecordSource,
         store: Store,
         consents: Consents,
         facts: Callable[[], Facts],
     ) -> None:
-        self._catalogue = catalogue
         self._records = records
         self._store = store
         self._consents = consents
@@ -294,11 +293,11 @@ def _answer(result: Minimized, admitted: Admitted, work: Work) -> Answer:
         said = work.said[key] = Answer(
             outcome=result.outcome,
             value=result.value,
-            as_of=_number(work.facts.as_of),
+            as_of=day_number(work.facts.as_of),
             scope=admitted.answering.scope,
             enrolled_to=work.facts.enrolled_to,
-            period_from=_number(period.start),
-            period_to=_number(period.end),
+            period_from=day_number(period.start),
+            period_to=day_number(period.end),
             policy_version=work.moment.policy.version,
         )
     return said
@@ -336,5 +335,6 @@ def _cell_name(
 
 
 @lru_cache(maxsize=64)
-def _number(day: date | None) -> int:
+def day_number(day: date | None) -> int:
+    """Write a day as answers do, yyyymmdd; 0 where there is none."""
     return day.year * 10_000 + day.month * 100 + day.day if day else 0

@@ -71,6 +71,10 @@ class Look(NamedTuple):
     cell: bytes
     year: int
 
+    def __repr__(self) -> str:
+        """Leave out whom it is about."""
+        return f"Look({self.name!r}, {self.month!r})"
+
 
 class Seen(NamedTuple):
     """What was there: the person of the roll, uses so far, the record's cells, a frozen answer."""
@@ -98,15 +102,18 @@ class Token:
 
 @dataclass(slots=True, kw_only=True)
 class Writes:
-    """All that one request writes, beside its stored answer and log entry."""
+    """All that one request writes, beside its stored answer and log entry.
+
+    Subjects are record keys, which may be resident numbers: no repr shows them.
+    """
 
     year: int = 0
     tokens: list[Token] = field(default_factory=list)
     uses: dict[tuple[bytes, str], int] = field(default_factory=dict)
-    cells: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)
-    opened: list[Opened] = field(default_factory=list)
-    rechecked: list[tuple[bytes, str]] = field(default_factory=list)
-    alerts: list[bytes] = field(default_factory=list)
+    cells: list[tuple[bytes, bytes, bytes]] = field(default_factory=list, repr=False)
+    opened: list[Opened] = field(default_factory=list, repr=False)
+    rechecked: list[tuple[bytes, str]] = field(default_factory=list, repr=False)
+    alerts: list[bytes] = field(default_factory=list, repr=False)
 
 
 class Ledger:

@@ -6,16 +6,13 @@ know sockets.
 """
 
 import hashlib
-import os
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass, field, replace
 from sqlite3 import Connection
 
-from crypto import envelope
 from department_node import evaluate, mandate_gate, matching
 from department_node import gate as gates
-from department_node.answer import Answerer, Sources
-from department_node.drafting import NO_TOKEN, Facts
+from department_node.answer import Answerer, Sources, append
+from department_node.drafting import NO_TOKEN, Facts, day_number
 from department_node.evaluate import Period
 from department_node.gate import Moment
 from department_node.ledger import Ledger, StoredAnswer
@@ -23,10 +20,10 @@ from department_node.mandate_books import KIND, MandateBooks, Place
 from department_node.mandate_gate import AdmittedBlock, Believers, Shown
 from department_node.matching import Roll
 from department_node.store import typed_errors
-from federation import catalogue, exchange, limits
+from federation import catalogue, exchange
 from federation.clock import business_date
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
-from federation.exchange import Answer, Header, Outcome, Refusal
+from federation.exchange import Answer, Outcome, Refusal
 from federation.ledger import LedgerEntry
 from federation.mandate_list import BlockAnswer, BlockQuestion
 from federation.manifest import PartyRole
@@ -44,7 +41,7 @@ class _Request:
     opened: Opened
     batch: SignedBatch
     moment: Moment
-    shown: dict[bytes, bytes]
+    shown: dict[bytes, bytes] = field(repr=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,7 +52,7 @@ class _Draft:
     believed: bool = False
     token: bytes = NO_TOKEN
     admitted: AdmittedBlock | None = None
-    pseudonyms: bytes = b""
+    pseudonyms: bytes = field(default=b"", repr=False)
     place: Place | None = None
 
 
@@ -219,21 +216,7 @@ class MandateAnswerer:
         return made
 
     def _prepared(self, request: _Request, draft: _Draft) -> UnsignedBlock:
-        asked, moment = request.opened.header, request.moment
-        header = Header(
-            method=asked.method,
-            sender=self._party.id,
-            audience=asked.sender,
-            qid=asked.qid,
-            issued=moment.now,
-            expires=moment.now + limits.REQUEST_LIFE,
-            purpose=asked.purpose,
-            policy_version=moment.policy.version,
-            n=0,
-            root=signed.UNSET_ROOT,
-            request_hash=request.opened.digest,
-            status_list_digest=moment.revoked.digest if moment.revoked else b"",
-        )
+        header = self._beside.header(request.opened, request.moment)
         return mandate_messages.prepare(header, draft.pseudonyms, draft.said)
 
 
@@ -281,17 +264,13 @@ def _place(admitted: AdmittedBlock, period: Period) -> Place:
 def _answer(admitted: AdmittedBlock, facts: Facts, period: Period, moment: Moment) -> Answer:
     return Answer(
         outcome=Outcome.NO,
-        as_of=_number(facts.as_of),
+        as_of=day_number(facts.as_of),
         scope=admitted.answering.scope,
         enrolled_to=facts.enrolled_to,
-        period_from=_number(period.start),
-        period_to=_number(period.end),
+        period_from=day_number(period.start),
+        period_to=day_number(period.end),
         policy_version=moment.policy.version,
     )
-
-
-def _number(day: date | None) -> int:
-    return int(f"{day:%Y%m%d}") if day else 0
 
 
 def _whole(answer: Answer) -> BlockAnswer:
@@ -328,5 +307,4 @@ def _log(ledger: Ledger, request: _Request, draft: _Draft, made: UnsignedBlock) 
         answer_leaves=made.leaves,
         tokens=(draft.token,),
     )
-    record, salt = codec.encode_entry(entry), os.urandom(limits.SALT_BYTES)
-    ledger.append(envelope.item_leaf(salt, record), salt, record)
+    append(ledger, entry)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from department_node.answer import Answerer
-from department_node.ledger import Ledger, Writes
+from department_node.ledger import Ledger, Look, Writes
 from department_node.node import Node
 from department_node.records import ReadLimits, SqliteRecords
 from federation import consent, limits
@@ -443,3 +443,24 @@ def test_a_text_that_is_none_is_not_held_against_the_others(tmp_path: Path) -> N
             refused(Refusal.SOURCE_UNAVAILABLE),
             YES,
         ]
+
+
+def test_no_repr_shows_whom_a_request_is_about(wages: tuple[Twin, Node]) -> None:
+    """Record keys may be resident numbers, and a pseudonym stands for one person."""
+    twin, node = wages
+    psn = twin.psn("public_security", WITH_CAR)
+    look = Look(b"c" * 16, "P21 line-100", "202611", psn, b"x" * 16, 2026)
+    key = WITH_CAR.encode()
+    writes = Writes(
+        year=2026,
+        cells=[(key, b"x", b"answer")],
+        opened=[(key, "wages", 100, 1)],
+        rechecked=[(key, "P21")],
+        alerts=[key],
+    )
+    shown = node.answerer()._consents.open((twin.token(twin.claims("tax", WITH_CAR), wage(100)),))
+    for one in (look, writes, shown):
+        text = repr(one)
+        assert WITH_CAR not in text
+        assert repr(psn) not in text
+        assert "eyJ" not in text
