@@ -133,7 +133,10 @@ class ConsentDesk:
         self._store.update_consents([consents.at(one, ConsentStage.RECORDED) for one in left])
 
     def confirm(self, case_ids: Sequence[str]) -> None:
-        """Ask the registrar about cases whose consent a department said has ended or rests."""
+        """Ask the registrar about cases whose consent a department said has ended or rests.
+
+        While the registrar is away they stay in doubt: not asked about, and confirmed next time.
+        """
         known = self._store.consents(case_ids)
         doubted = [one for one in case_ids if _stage(known, one) is ConsentStage.RECORDED]
         if doubted:

@@ -169,6 +169,7 @@ class Desk:
         Raises:
             BadInput: CASE_UNKNOWN.
         """
+        self._consents.confirm(case_ids)
         self._consents.renew_tokens(case_ids)
         standing = self.standing(case_ids)
         ready = [one.filed.id for one in standing if one.stage is ConsentStage.READY]

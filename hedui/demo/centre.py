@@ -17,6 +17,7 @@ from typing import Final, Self
 from coordinator.asking.record import Record
 from coordinator.asking.waiting import TRANSIENT
 from coordinator.casework import cases
+from coordinator.casework.filed import ConsentStage
 from coordinator.database import Database, open_database, url_of
 from coordinator.store import Store
 from federation import catalogue
@@ -117,6 +118,11 @@ class Centre:
             elif told.answer.refusal in TRANSIENT:
                 found[told.ask.department, told.answer.refusal.name] += 1
         return found
+
+    def doubted(self, case_ids: Sequence[str]) -> bool:
+        """Tell whether a consent has yet to be confirmed by the registrar, who was away."""
+        found = Store(self._books()).consents(case_ids).values()
+        return any(one.stage is ConsentStage.RECORDED for one in found)
 
     def consent_number(self, case_id: str) -> str:
         """Give the registrar's number of a case's consent."""

@@ -184,7 +184,7 @@ class _Review:
         _do("node", *words, "-C", str(self._stage.party(node)))
 
     def _settle(self, case_ids: Sequence[str], for_now: Collection[str] = ()) -> None:
-        """Ask what has no answer yet, until only refusals ``for_now`` and the absent are left.
+        """Ask until only refusals ``for_now`` and the absent are left, and no consent in doubt.
 
         Raises:
             Unavailable: DEMO_PROCESS names those who never answer.
@@ -200,6 +200,8 @@ class _Review:
 
     def _waiting(self, case_ids: Sequence[str], for_now: Collection[str]) -> Iterator[str]:
         """Name who has yet to answer something."""
+        if self._centre.doubted(case_ids):
+            yield REGISTRAR
         for department, why in self._centre.unsettled(case_ids):
             flaws = self._stage.flaws[department]
             absent = not why and flaws.condition is Condition.OFFLINE

@@ -207,11 +207,26 @@ def test_until_the_registrar_was_asked_nothing_more_goes_out(town: Town) -> None
     tax = town.departments["tax"]
     tax.answer = lambda _: told(Outcome.REFUSED, refusal=Refusal.CONSENT_REVOKED)
     with town.desk() as desk:
-        town.registrar.script = [Unavailable("PEER_UNREACHABLE")]
+        away = Unavailable("PEER_UNREACHABLE")
+        town.registrar.script = [away, away]
         desk.run([case_id])
         ran = desk.run([case_id], again=True)
         assert ran.not_ready[0].stage is ConsentStage.RECORDED
     assert len(tax.requests) == 1
+
+
+def test_a_doubt_left_by_an_absent_registrar_is_cleared_by_the_next_run(town: Town) -> None:
+    (case_id,) = town.ready()
+    (form,) = town.registrar.forms.values()
+    town.departments["tax"].answer = lambda _: told(
+        Outcome.REFUSED, refusal=Refusal.CONSENT_REVOKED
+    )
+    town.registrar.revoked.add(form.reference.hex())
+    with town.desk() as desk:
+        town.registrar.script = [Unavailable("PEER_UNREACHABLE")]
+        desk.run([case_id])
+        assert stage(desk, case_id) is ConsentStage.RECORDED
+        assert desk.run([case_id]).not_ready[0].stage is ConsentStage.REVOKED
 
 
 # ---- suspended, ended
