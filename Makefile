@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := crypto federation registrar department_node coordinator hedui tests tools benchmarks
+SOURCES := crypto federation registrar department_node coordinator auditor hedui tests tools benchmarks
 COVERED := build/coverage.json
 export PYTHONUTF8 := 1
 
-.PHONY: help dev proto lock fmt check test test-system demo serve bench docs clean
+.PHONY: help dev proto lock fmt check test test-system fuzz demo serve bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -46,6 +46,9 @@ test: $(STAMP) ## all tests that need only wheels, and the floors of their cover
 
 test-system: $(STAMP) ## tests that need packages of the operating system
 	$(BIN)/python -m pytest -m system
+
+fuzz: $(STAMP) ## fuzz the strict parsers; SECONDS=30 each, ONLY=note one of them
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(ONLY)
 
 demo: $(STAMP) ## the demonstration city, from empty folders to a report
 	$(BIN)/hedui demo

@@ -8,16 +8,19 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import ask, batch, enrol, household, match, memory, results
+from benchmarks import ask, audit, batch, enrol, household, log, match, memory, receipts, results
 from benchmarks.measuring import Benchmark, Row, measure
 
 BENCHMARKS: Final[Sequence[Benchmark]] = [
     *ask.BENCHMARKS,
+    *audit.BENCHMARKS,
     *batch.BENCHMARKS,
     *enrol.BENCHMARKS,
     *household.BENCHMARKS,
+    *log.BENCHMARKS,
     *match.BENCHMARKS,
     *memory.BENCHMARKS,
+    *receipts.BENCHMARKS,
 ]
 
 

@@ -23,7 +23,7 @@ from benchmarks.measuring import Benchmark, Direction, Play, Round
 from benchmarks.processes import serving
 from benchmarks.requests import CAR, NEW_CAR, Asking, Held
 from crypto import envelope, merkle
-from department_node.ledger import Ledger, Look, StoredAnswer, Writes
+from department_node.ledger import Kept, Ledger, Look, StoredAnswer, Writes
 from department_node.records import SqliteRecords
 from department_node.store import FILE, Store
 from federation import limits
@@ -93,8 +93,10 @@ class _Contest:
             ledger.write(Writes(year=2099, uses=uses, cells=cells))
             root = merkle.root(leaves)
             packed = (salt + answer) * len(part)
-            ledger.keep_answer(part[0].jti, StoredAnswer("", root, root, packed), b"", 0)
-            ledger.append(root, salt, b"".join(leaves))
+            answered = StoredAnswer("", root, root, packed)
+            entry = ledger.append([(root, b"".join(leaves))])
+            kept = Kept(qid=part[0].jti, answer=answered, questions=b"", at=0, entry=entry)
+            ledger.keep_answers([kept])
 
         self.books.writer.write(lambda connection: commit(Ledger(connection)))
 

@@ -15,6 +15,7 @@ from rich.console import Group
 from rich.live import Live
 
 from coordinator import clerk_screen as clerk
+from coordinator import closing_cli, evidence_cli, log_cli
 from coordinator.asking.conductor import Event
 from coordinator.board import Board
 from coordinator.casework.filed import ConsentStage
@@ -36,6 +37,9 @@ from federation.terminal import (
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 app = typer.Typer(help="Cases 核对业务: open, consent, ask, show.", no_args_is_help=True)
+app.registered_commands += evidence_cli.app.registered_commands
+app.registered_commands += closing_cli.app.registered_commands
+app.add_typer(log_cli.app, name="log")
 
 
 def _purpose(word: str) -> Purpose:

@@ -129,8 +129,7 @@ class ConsentDesk:
             return
         self._try_to_fetch(ending, known)
         over = self._store.consents(self._store.ending(ending, now, mine)).values()
-        left = [one for one in over if one.stage is ConsentStage.READY]
-        self._store.update_consents([consents.at(one, ConsentStage.RECORDED) for one in left])
+        self._set([one for one in over if one.stage is ConsentStage.READY], ConsentStage.RECORDED)
 
     def confirm(self, case_ids: Sequence[str]) -> None:
         """Ask the registrar about cases whose consent a department said has ended or rests.
@@ -182,7 +181,7 @@ class ConsentDesk:
         """
         consent = self._stop(case_id, ConsentStage.REVOKED)
         ended = self._store.by_signature(self._registrar.change_household(consent.consent_no))
-        self._store.update_consents([consents.at(one, ConsentStage.REVOKED) for one in ended])
+        self._set(ended, ConsentStage.REVOKED)
         return [one.case_id for one in ended]
 
     def renew_consent(self, before: str, case_id: str) -> None:
@@ -245,7 +244,7 @@ class ConsentDesk:
             for one, receipt in zip(waiting, receipts, strict=True)
             if isinstance(receipt, ConsentReceipt)
         ]
-        self._store.update_consents(said)
+        self._store.update_consents(said, self._clock.now())
         known |= {one.case_id: one for one in said}
         recorded = [one for one in filed if known[one.id].stage in _TO_FETCH]
         stuck += [receipt for receipt in receipts if not isinstance(receipt, ConsentReceipt)]
@@ -302,8 +301,8 @@ class ConsentDesk:
             else:
                 kept.append(ready)
                 fetched.append(tokens)
-        self._store.update_consents(stages)
-        self._store.keep_tokens(kept, fetched)
+        self._store.update_consents(stages, self._clock.now())
+        self._store.keep_tokens(kept, fetched, self._clock.now())
         return stuck
 
     def _filed(self, case_id: str) -> FiledConsent:
@@ -319,13 +318,12 @@ class ConsentDesk:
 
     def _stop(self, case_id: str, stage: ConsentStage) -> FiledConsent:
         consent = self._filed(case_id)
-        self._set(consent, stage)
+        self._set(self._of_signature(consent), stage)
         return consent
 
-    def _set(self, consent: FiledConsent, stage: ConsentStage) -> None:
-        known = self._of_signature(consent)
-        alive = [one for one in known if one.stage is not ConsentStage.REVOKED]
-        self._store.update_consents([consents.at(one, stage) for one in alive])
+    def _set(self, some: Sequence[FiledConsent], stage: ConsentStage) -> None:
+        alive = [consents.at(one, stage) for one in some if one.stage is not ConsentStage.REVOKED]
+        self._store.update_consents(alive, self._clock.now())
 
     def _follow(self, consent: FiledConsent, call: Order) -> None:
         """Do as the registrar says after a call, also where it says no."""
@@ -333,9 +331,9 @@ class ConsentDesk:
             (receipt,) = call([consent.consent_no])
         except Refused as refused:
             if refused.code in consents.ENDED:
-                self._set(consent, consents.ENDED[refused.code])
+                self._set(self._of_signature(consent), consents.ENDED[refused.code])
             raise
-        self._set(consent, consents.STAGES[receipt.state])
+        self._set(self._of_signature(consent), consents.STAGES[receipt.state])
 
 
 def _planned(filed: FiledCase, around: Surroundings) -> tuple[Ask, ...]:

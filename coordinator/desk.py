@@ -168,6 +168,7 @@ class Desk:
 
         Raises:
             BadInput: CASE_UNKNOWN.
+            Unavailable: as ``Conductor.run``.
         """
         self._consents.confirm(case_ids)
         self._consents.renew_tokens(case_ids)

@@ -179,7 +179,12 @@ def _desk(folder: Path, at: Terminal) -> Iterator[MandateDesk]:
 def desk_of(installed: Installed) -> MandateDesk:
     """Put the desk of batch mandates together."""
     party, clock, books = installed.party, installed.clock, MandateBooks(installed.database)
-    ports = Ports(books=books, call=installed.transport().ask_mandate, clock=clock)
+    ports = Ports(
+        books=books,
+        call=installed.transport().ask_mandate,
+        clock=clock,
+        check_sound=installed.log.check_sound,
+    )
     return MandateDesk(
         at=installed,
         books=books,

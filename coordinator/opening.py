@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator import config
+from coordinator import config, papers
 from coordinator.asking.conductor import Conductor, Patience, Ports
 from coordinator.asking.journal import Journal
 from coordinator.asking.planner import Surroundings
@@ -16,10 +16,14 @@ from coordinator.asking.record import Record
 from coordinator.asking.requests import Asker
 from coordinator.asking.transport import WireTransport
 from coordinator.casework import programmes
+from coordinator.closing import Closing
 from coordinator.config import Settings
 from coordinator.consent_desk import ConsentTerms
 from coordinator.database import Database, open_database, url_of
 from coordinator.desk import Books, Desk
+from coordinator.evidence import Evidence
+from coordinator.log_keeping import CentreLog
+from coordinator.sentinel import Sentinel
 from coordinator.store import Store
 from federation import catalogue, party
 from federation.clock import Clock, SystemClock
@@ -38,6 +42,7 @@ class Installed:
     database: Database
     peers: Peers
     clock: Clock
+    log: CentreLog
 
     def asker(self) -> Asker:
         """Tell who asks."""
@@ -61,11 +66,11 @@ class Installed:
 
 @contextmanager
 def installation(folder: Path, clock: Clock | None = None) -> Iterator[Installed]:
-    """Open an installation for one use.
+    """Open an installation for one use; what that has logged is under a checkpoint at its end.
 
     Raises:
         BadInput, PeerFault: as ``party.load``; DATA_FOLDER_IN_USE, SETTINGS_INVALID.
-        Unavailable: DATABASE_UNAVAILABLE.
+        Unavailable: DATABASE_UNAVAILABLE; at the end as ``CentreLog.settle``.
     """
     clock = clock or SystemClock()
     installed = party.load(folder, PartyRole.COORDINATOR, clock.now())
@@ -73,11 +78,21 @@ def installation(folder: Path, clock: Clock | None = None) -> Iterator[Installed
     peers = Peers(installed.tls, installed.tap)
     with party.lock(installed.data), closing(peers):
         installed.pin()
+        papers.keep(installed)
         database = open_database(url_of(settings.database, installed.data))
         with closing(database):
-            yield Installed(
-                party=installed, settings=settings, database=database, peers=peers, clock=clock
-            )
+            log = CentreLog(database, installed, peers, clock)
+            try:
+                yield Installed(
+                    party=installed,
+                    settings=settings,
+                    database=database,
+                    peers=peers,
+                    clock=clock,
+                    log=log,
+                )
+            finally:
+                log.settle()
 
 
 @contextmanager
@@ -88,7 +103,56 @@ def open_desk(folder: Path, clock: Clock | None = None) -> Iterator[Desk]:
         BadInput, PeerFault, Unavailable: as ``installation``.
     """
     with installation(folder, clock) as installed:
-        yield _desk(installed)
+        try:
+            yield _desk(installed)
+        finally:
+            _sentinel(installed).look()
+
+
+@contextmanager
+def open_sentinel(folder: Path, clock: Clock | None = None) -> Iterator[Sentinel]:
+    """Open the misuse sentinel of an installation.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``.
+    """
+    with installation(folder, clock) as installed:
+        yield _sentinel(installed)
+
+
+@contextmanager
+def open_closing(folder: Path, clock: Clock | None = None) -> Iterator[Closing]:
+    """Open what closes cases.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``.
+    """
+    with installation(folder, clock) as installed:
+        manifest, count = installed.party.manifest, installed.transport().count
+        yield Closing(installed.database, manifest, count, installed.clock)
+
+
+@contextmanager
+def open_evidence(folder: Path, clock: Clock | None = None) -> Iterator[tuple[Desk, Evidence]]:
+    """Open the desk, and the evidence of its cases.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``.
+    """
+    with installation(folder, clock) as installed:
+        prove = installed.transport().prove
+        yield (
+            _desk(installed),
+            Evidence(_books(installed), installed.party, prove, installed.clock),
+        )
+
+
+def _sentinel(installed: Installed) -> Sentinel:
+    return Sentinel(installed.database, installed.party, installed.settings, installed.clock)
+
+
+def _books(installed: Installed) -> Books:
+    return Books(store=Store(installed.database), record=Record(installed.database))
 
 
 def _desk(installed: Installed) -> Desk:
@@ -99,9 +163,9 @@ def _desk(installed: Installed) -> Desk:
         manifest=document,
         policy=installed.party.policy,
     )
-    database, settings = installed.database, installed.settings
+    settings = installed.settings
     return Desk(
-        books=Books(store=Store(database), record=Record(database)),
+        books=_books(installed),
         registrar=RegistrarClient(installed.party, installed.peers, installed.clock),
         conductor=_conductor(installed),
         around=around,
@@ -124,6 +188,7 @@ def _conductor(installed: Installed) -> Conductor:
             journal=Journal(installed.database),
             transport=installed.transport(),
             clock=installed.clock,
+            check_sound=installed.log.check_sound,
         ),
         installed.patience(),
         installed.settings.workers,

@@ -114,6 +114,7 @@ question_batch = Table(
     Column("error", String(64), nullable=False),
     Column("receipt", LargeBinary),  # exactly as it came
     Index("batch_state", "state", "department"),
+    Index("batch_created", "created"),
 )
 
 question = Table(
@@ -220,4 +221,68 @@ mandate_ask = Table(
     Column("said", LargeBinary),  # the answer and one outcome a person
     Column("receipt", LargeBinary),  # exactly as it came
     Index("mandate_ask_round", "mandate_id", "round", "department", "block"),
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("seq", _NUMBER, primary_key=True, autoincrement=False),  # without gaps, unlike a series
+    Column("leaf", LargeBinary, nullable=False),
+    Column("salt", LargeBinary),
+    Column("record", LargeBinary),
+    Column("beside_in", String(24), nullable=False),  # which column holds what lies beside
+    Column("beside_of", _NUMBER, nullable=False),  # and of which row
+)
+
+log_tile = Table(
+    "log_tile",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("n", _NUMBER, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("size", _NUMBER, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+)
+
+log_check = Table(
+    "log_check",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),  # up to which row the self-check has come
+)
+
+case_closing = Table(
+    "case_closing",
+    metadata,
+    Column("case_id", String(64), ForeignKey("case_file.case_id"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
+closing_count = Table(
+    "closing_count",
+    metadata,
+    Column("case_id", String(64), ForeignKey("case_file.case_id"), primary_key=True),
+    Column("department", String(64), primary_key=True),
+    Column("jti", LargeBinary(16), primary_key=True),
+    Column("document", LargeBinary, nullable=False),  # the newest count, as it was signed
+)
+
+suspicion = Table(
+    "suspicion",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("matter", LargeBinary(16), nullable=False),
+    Column("rule", String(16), nullable=False),
+    Column("about", String(128), nullable=False),  # an operator, or a case
+    Column("state", String(16), nullable=False),
+    Column("level", BigInteger, nullable=False),
+    Column("alert", LargeBinary, nullable=False),  # as it was signed
 )

@@ -1,25 +1,25 @@
 """Cases, people, consents and tokens, as they lie in the database.
 
-Knows rows and how they become values again. Every method is one transaction: what it returns from
-is on the disk. Does not know questions that were sent (``asking.journal`` does) or any rule.
+Knows statements and transactions: every method is one, with the log's entries about what it
+changes, and what it returns from is on the disk. Does not know questions that were sent
+(``asking.journal`` does) or any rule.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from coordinator import log_entries, rows
 from coordinator.asking.questions import Ask
-from coordinator.casework.cases import Case, CasePerson, Method, Relation, Signature
+from coordinator.casework.cases import Case, CasePerson, Signature
 from coordinator.casework.consents import Fetched
-from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent, Recheck, Token
-from coordinator.casework.programmes import Role
+from coordinator.casework.filed import FiledCase, FiledConsent, Recheck
 from coordinator.database import Database, chunks
+from coordinator.log_book import append
 from coordinator.schema import ask, case_file, consent, person, recheck, serial, token
 from federation.errors import BadInput
-from federation.exchange import Purpose
-from federation.ids import PersonId
 
 _CASES = select(case_file).where(case_file.c.case_id.in_(bindparam("ids", expanding=True)))
 _PEOPLE = (
@@ -84,20 +84,21 @@ class Store:
         """Open cases, each with its plan, and give their numbers; all or none."""
         with self._database.writing() as connection:
             numbers = _numbers(connection, [case.area for case, _ in cases], year)
-            rows = [
-                _case_row(number, case, plan, now) | {"salt": random(32)}
+            filed = [
+                FiledCase(id=number, case=case, plan=plan, opened=now, salt=random(32))
                 for number, (case, plan) in zip(numbers, cases, strict=True)
             ]
-            if rows:
-                connection.execute(insert(case_file), rows)
+            if filed:
+                connection.execute(insert(case_file), [rows.case_row(one) for one in filed])
                 connection.execute(
                     insert(person),
                     [
-                        _person_row(number, place, one)
-                        for number, (case, _) in zip(numbers, cases, strict=True)
-                        for place, one in enumerate(case.persons)
+                        rows.person_row(one.id, place, each)
+                        for one in filed
+                        for place, each in enumerate(one.case.persons)
                     ],
                 )
+            append(connection, [log_entries.opened(one) for one in filed])
         return numbers
 
     def case_ids(self) -> list[str]:
@@ -118,15 +119,15 @@ class Store:
             for ids in chunks(case_ids):
                 found |= {row.case_id: row for row in connection.execute(_CASES, {"ids": ids})}
                 for row in connection.execute(_PEOPLE, {"ids": ids}):
-                    people.setdefault(row.case_id, []).append(_person(row))
+                    people.setdefault(row.case_id, []).append(rows.read_person(row))
         missing = [case_id for case_id in case_ids if case_id not in found]
         if missing:
             raise BadInput("CASE_UNKNOWN", case=missing[0][:64])
-        return [_filed(found[case_id], people[case_id]) for case_id in case_ids]
+        return [rows.read_case(found[case_id], people[case_id]) for case_id in case_ids]
 
     def sign(self, case_id: str, signatures: Mapping[int, Signature]) -> None:
         """Add evidence to people, by place, who had none; what is there stays."""
-        rows = [
+        signed_now = [
             {
                 "of": case_id,
                 "at": place,
@@ -136,15 +137,15 @@ class Store:
             }
             for place, signed in signatures.items()
         ]
-        if rows:
+        if signed_now:
             with self._database.writing() as connection:
-                connection.execute(_SIGN, rows)
+                connection.execute(_SIGN, signed_now)
 
     def consents(self, case_ids: Sequence[str]) -> dict[str, FiledConsent]:
         """Read what is known of cases' consents; a case without one is left out."""
         with self._database.reading() as connection:
             return {
-                row.case_id: _consent(row)
+                row.case_id: rows.read_consent(row)
                 for ids in chunks(case_ids)
                 for row in connection.execute(_CONSENTS, {"ids": ids})
             }
@@ -153,7 +154,7 @@ class Store:
         """Read consents by the registrar's numbers, and those that go by their signatures."""
         with self._database.reading() as connection:
             return [
-                _consent(row)
+                rows.read_consent(row)
                 for ids in chunks(consent_nos)
                 for row in connection.execute(_BY_SIGNATURE, {"ids": ids})
             ]
@@ -163,10 +164,10 @@ class Store:
     ) -> None:
         """Fix a consent's reference and its questions before the registrar hears of them."""
         with self._database.writing() as connection:
-            connection.execute(insert(consent), [_consent_row(one) for one in consents])
-            rows = [_ask_row(case_id, one) for case_id, one in asks]
-            if rows:
-                connection.execute(insert(ask), rows)
+            connection.execute(insert(consent), [rows.consent_row(one) for one in consents])
+            asked = [rows.ask_row(case_id, one) for case_id, one in asks]
+            if asked:
+                connection.execute(insert(ask), asked)
 
     def asks(self, case_ids: Sequence[str]) -> dict[str, list[Ask]]:
         """Read the questions that cases' consents cover."""
@@ -174,22 +175,24 @@ class Store:
         with self._database.reading() as connection:
             for ids in chunks(case_ids):
                 for row in connection.execute(_ASKS, {"ids": ids}):
-                    found[row.case_id].append(_ask(row))
+                    found[row.case_id].append(rows.read_ask(row))
         return found
 
-    def update_consents(self, consents: Sequence[FiledConsent]) -> None:
+    def update_consents(self, consents: Sequence[FiledConsent], now: int) -> None:
         """Note what the registrar said of consents."""
         if consents:
             with self._database.writing() as connection:
-                connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
+                _set_consents(connection, consents, now)
 
-    def keep_tokens(self, consents: Sequence[FiledConsent], fetched: Sequence[Fetched]) -> None:
+    def keep_tokens(
+        self, consents: Sequence[FiledConsent], fetched: Sequence[Fetched], now: int
+    ) -> None:
         """Keep the tokens of complete consents, and which questions they grant no more."""
         if not consents:
             return
-        tokens = [_token_row(each) for one in fetched for each in one.tokens]
+        tokens = [rows.token_row(each) for one in fetched for each in one.tokens]
         lost = [
-            _place(consent.case_id, ask) | {"why": "POLICY_NOT_ANSWERED"}
+            rows.place(consent.case_id, ask) | {"why": "POLICY_NOT_ANSWERED"}
             for consent, one in zip(consents, fetched, strict=True)
             for ask in one.lost
         ]
@@ -200,7 +203,7 @@ class Store:
             connection.execute(insert(token), tokens)
             if lost:
                 connection.execute(_LOST, lost)
-            connection.execute(_SET_CONSENT, [_consent_update(one) for one in consents])
+            _set_consents(connection, consents, now)
 
     def token_ids(self, case_ids: Sequence[str]) -> dict[str, set[bytes]]:
         """Read the ids of the tokens that cases have."""
@@ -229,10 +232,10 @@ class Store:
         with self._database.writing() as connection:
             ids = [one.jti for one in rechecks]
             known = set(connection.scalars(select(recheck.c.jti).where(recheck.c.jti.in_(ids))))
-            rows = [
+            fresh = [
                 {
                     "jti": one.jti,
-                    "ask_id": connection.scalar(_ASK_ID, _place(case_id, one.ask)),
+                    "ask_id": connection.scalar(_ASK_ID, rows.place(case_id, one.ask)),
                     "token": one.token,
                     "evidence": evidence,
                     "filed": now,
@@ -241,8 +244,19 @@ class Store:
                 for one in rechecks
                 if one.jti not in known
             ]
-            if rows:
-                connection.execute(insert(recheck), rows)
+            if fresh:
+                connection.execute(insert(recheck), fresh)
+
+
+def _set_consents(connection: Connection, consents: Sequence[FiledConsent], now: int) -> None:
+    before = {
+        row.case_id: rows.read_consent(row)
+        for ids in chunks([one.case_id for one in consents])
+        for row in connection.execute(_CONSENTS, {"ids": ids})
+    }
+    connection.execute(_SET_CONSENT, [rows.consent_update(one) for one in consents])
+    changes = (log_entries.changed(before[one.case_id], one, now) for one in consents)
+    append(connection, list(chain.from_iterable(changes)))
 
 
 def _numbers(connection: Connection, areas: Sequence[str], year: int) -> list[str]:
@@ -262,138 +276,3 @@ def _numbers(connection: Connection, areas: Sequence[str], year: int) -> list[st
     for series, number in last.items():
         connection.execute(update(serial).where(serial.c.series == series).values(last=number))
     return numbers
-
-
-def _case_row(case_id: str, case: Case, plan: str, now: int) -> dict[str, Any]:
-    return {
-        "case_id": case_id,
-        "programme": case.programme,
-        "plan": plan,
-        "purpose": case.purpose.value,
-        "area": case.area,
-        "commission": case.commission,
-        "operator": case.operator,
-        "members": case.members,
-        "declaration": json.dumps(dict(case.declaration), ensure_ascii=False),
-        "opened": now,
-    }
-
-
-def _person_row(case_id: str, place: int, one: CasePerson) -> dict[str, Any]:
-    return {
-        "case_id": case_id,
-        "place": place,
-        "id_number": one.id,
-        "name": one.name,
-        "relation": one.relation.value,
-        "role": one.role.value,
-        "method": one.signature.method.value,
-        "signer": one.signature.signer,
-        "evidence": one.signature.evidence,
-    }
-
-
-def _person(row: Row[Any]) -> CasePerson:
-    return CasePerson(
-        id=PersonId(row.id_number),
-        name=row.name,
-        relation=Relation(row.relation),
-        role=Role(row.role),
-        signature=Signature(
-            method=Method(row.method), signer=row.signer, evidence=bytes(row.evidence)
-        ),
-    )
-
-
-def _filed(row: Row[Any], people: list[CasePerson]) -> FiledCase:
-    case = Case(
-        programme=row.programme,
-        purpose=Purpose(row.purpose),
-        area=row.area,
-        commission=row.commission,
-        operator=row.operator,
-        members=row.members,
-        persons=tuple(people),
-        declaration=json.loads(row.declaration),
-    )
-    return FiledCase(
-        id=row.case_id, case=case, plan=row.plan, opened=row.opened, salt=bytes(row.salt)
-    )
-
-
-def _consent_row(one: FiledConsent) -> dict[str, Any]:
-    return {
-        "case_id": one.case_id,
-        "reference": one.reference,
-        "not_after": one.not_after,
-        "consent_no": one.consent_no,
-        "state": one.stage.value,
-        "missing": json.dumps(one.missing),
-        "renews": one.renews,
-    }
-
-
-def _token_row(one: Token) -> dict[str, Any]:
-    return {
-        "case_id": one.case_id,
-        "place": one.place,
-        "department": one.department,
-        "jti": one.jti,
-        "token": one.token,
-        "presented": "",
-        "expires": one.expires,
-        "holder": one.holder,
-    }
-
-
-def _place(case_id: str, one: Ask) -> dict[str, Any]:
-    """Say where a question stands, as the parameters of a statement."""
-    return {
-        "of": case_id,
-        "at": one.person,
-        "where": one.department,
-        "what": one.predicate,
-        "how": one.parameter,
-    }
-
-
-def _consent_update(one: FiledConsent) -> dict[str, Any]:
-    return {
-        "of": one.case_id,
-        "no": one.consent_no,
-        "stage": one.stage.value,
-        "places": json.dumps(one.missing),
-    }
-
-
-def _consent(row: Row[Any]) -> FiledConsent:
-    return FiledConsent(
-        case_id=row.case_id,
-        reference=bytes(row.reference),
-        not_after=row.not_after,
-        consent_no=row.consent_no,
-        stage=ConsentStage(row.state),
-        missing=tuple(json.loads(row.missing)),
-        renews=row.renews,
-    )
-
-
-def _ask_row(case_id: str, one: Ask) -> dict[str, Any]:
-    return {
-        "case_id": case_id,
-        "place": one.person,
-        "department": one.department,
-        "predicate": one.predicate,
-        "parameter": one.parameter,
-        "answered_by": None,
-        "lost": "",
-    }
-
-
-def _ask(row: Row[Any]) -> Ask:
-    return Ask(
-        person=row.place,
-        department=row.department,
-        predicate=row.predicate,
-        parameter=row.parameter,
-    )

@@ -5,8 +5,6 @@ nor which keys ought to have signed: the caller hands over the keys it trusts. T
 are those received; nothing is parsed before the signature holds, nothing serialised again.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import NoReturn
 from crypto.errors import BadEnvelope, BadSignature
 from crypto.keys import SigningKey, VerifyKey
 from crypto.labels import LEAF
+from crypto.spelling import from_base64, to_base64
 
 SIGNATURES_MAX = 16
 SALT_SIZE = 16
@@ -96,11 +95,11 @@ def verify(
 def to_json(envelope: Envelope) -> bytes:
     """Write the JSON form (DSSE v1.0.2, envelope), without spaces."""
     signatures = [
-        {"keyid": signature.kid, "sig": _to_base64(signature.sig)}
+        {"keyid": signature.kid, "sig": to_base64(signature.sig)}
         for signature in envelope.signatures
     ]
     document = {
-        "payload": _to_base64(envelope.payload),
+        "payload": to_base64(envelope.payload),
         "payloadType": envelope.payload_type,
         "signatures": signatures,
     }
@@ -176,21 +175,13 @@ def _text(value: object) -> str:
     return value
 
 
-def _to_base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
 def _from_base64(value: object) -> bytes:
     if not isinstance(value, str):
         raise BadEnvelope("base64 is a string")
     try:
-        data = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadEnvelope("not standard base64") from error
-    # The decoder ignores stray bits before the padding: two spellings of one value.
-    if _to_base64(data) != value:
-        raise BadEnvelope("base64 that is not canonical")
-    return data
+        return from_base64(value)
+    except ValueError as error:
+        raise BadEnvelope("not base64 in its only spelling") from error
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -34,5 +34,9 @@ class BadEnvelope(CryptoError):
     """An envelope is malformed, oversize or of another type."""
 
 
+class BadNote(CryptoError):
+    """A signed note or checkpoint is malformed, or the key it was checked with did not sign it."""
+
+
 class BadPassphrase(CryptoError):
     """A sealed key does not open: wrong passphrase, wrong purpose or altered bytes."""

@@ -18,6 +18,9 @@ KID = b"hedui/kid/v1|"
 SEAL = b"hedui/seal/v1"
 """BLAKE2b personalisation of the key that seals other keys (at most 16 bytes)."""
 
+COSIGNATURE = b"cosignature/v1\n"
+"""First line of what a witness signs (C2SP tlog-cosignature)."""
+
 INPUT_MAX = 2**16 - 1
 """Longest VOPRF input in bytes (RFC 9497 §1.2)."""
 

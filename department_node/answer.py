@@ -1,41 +1,33 @@
 """One request's way through the node: gate → evaluate → log → sign.
 
 Knows the order in which nothing can be skipped (protocol note §5). The thinking is in ``gate``,
-``drafting`` and ``page``; what is durable is in ``ledger``. Does not know sockets.
+``drafting`` and ``page``; what is durable is in ``settling`` and ``ledger``. Does not know sockets.
 
 Tokens are verified by the caller's thread; what depends on the books is decided inside the writer's
 transaction, where nothing changes meanwhile and its pages are at hand.
 """
 
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from crypto import envelope
 from department_node import drafting, gate
 from department_node.catalogue import NodeCatalogue
-from department_node.consents import Consents, Keeping, Shown
-from department_node.drafting import Drafter, Facts, Line, NotPrompt, Work
+from department_node.consents import Consents
+from department_node.drafting import Drafter, Facts, NotPrompt
 from department_node.gate import Moment
-from department_node.ledger import Ledger, StoredAnswer, Writes
 from department_node.records import RecordSource
 from department_node.refusals import Refusals
+from department_node.settling import Made, Request, Settler
 from department_node.store import Store, typed_errors
 from federation import exchange, limits
 from federation.clock import Clock
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
-from federation.exchange import Header, SaltedItem
-from federation.ledger import LedgerEntry
 from federation.manifest import PartyRole
 from federation.party import Party
 from federation.status import StatusLists
 from federation.wire import codec, signed
 from federation.wire.codec import SignedBatch
 from federation.wire.signed import Opened, Unsigned
-
-_STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,27 +43,6 @@ class Sources:
     paused: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """A verified request with all that its answer depends on, captured once."""
-
-    opened: Opened
-    batch: SignedBatch
-    moment: Moment
-    shown: Shown
-    believed: bool
-    lines: Sequence[Line]
-    work: Work | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """An answer that is durable, and the tokens that are so with it."""
-
-    unsigned: Unsigned
-    keeping: Keeping = field(default_factory=Keeping)
-
-
 class Answerer:
     """Answers requests of coordinators."""
 
@@ -80,8 +51,10 @@ class Answerer:
         self._s = sources
         self._consents = Consents(lambda: party.manifest.registrar)
         self._drafter = Drafter(sources.records, sources.store, self._consents, sources.facts)
-        self._highest = self._written = int(str(sources.store.meta("time") or 0))
+        self._settler = Settler(party.id, self._consents, self._drafter)
+        self._highest = int(str(sources.store.meta("time") or 0))
         self.refused = Refusals()
+        self.forget = self._consents.forget
 
     def ask(self, caller: str, data: bytes) -> bytes:
         """Answer one signed request.
@@ -111,47 +84,29 @@ class Answerer:
     def _answer(self, opened: Opened, batch: SignedBatch, holder: bytes) -> Unsigned:
         now = self._now()
         request = self._admitted(opened, batch, self._moment(now, opened.header.purpose, holder))
-        made = self._s.store.writer.write(lambda c: self._commit(request, Ledger(c)))
+        made = self._settle(request)
         while isinstance(made, NotPrompt):
             if request.work:
                 self._drafter.read_on(made, request.work)
-            made = self._s.store.writer.write(lambda c: self._commit(request, Ledger(c)))
+            made = self._settle(request)
         self._consents.kept(made.keeping)
-        if request.believed:
-            self._written = max(self._written, now)
+        self._settler.settled(request)
         return made.unsigned
 
-    def _commit(self, request: _Request, ledger: Ledger) -> _Made | NotPrompt:
-        """Answer inside the transaction, where nothing changes meanwhile, and write all down.
+    def _settle(self, request: Request) -> Made | NotPrompt:
+        """Answer inside the writer's transaction, where nothing changes meanwhile.
 
         Raises:
             PeerFault: CONSENT_INVALID when two tokens have one id.
             Refused: REPLAYED.
         """
-        opened, now = request.opened, request.moment.now
-        again = _repeat(ledger.answered(opened.header.qid), opened)
-        if again:
-            return _Made(again)
-        keeping = self._consents.keeping(request.shown, ledger)
-        writes = Writes()
-        if request.work:
-            try:
-                answers, writes = self._drafter.settle(request.lines, request.work, ledger)
-            except NotPrompt as slow:
-                return slow
-        else:
-            answers = [codec.encode_answer(line.refused) for line in request.lines if line.refused]
-        unsigned = signed.prepare(self.header(opened, request.moment), answers)
-        writes.tokens = keeping.tokens
-        ledger.write(writes)
-        ledger.keep_answer(opened.header.qid, _stored(opened, unsigned), _asked(opened), now)
-        append(ledger, _entry(request, unsigned))
-        if request.believed and now > self._written:
-            ledger.seen_time(now)
-        return _Made(unsigned, keeping)
+        result = self._s.store.writer.settle(self._settler.settle, request)
+        if isinstance(result, HeduiError):
+            raise result
+        return result
 
-    def _admitted(self, opened: Opened, batch: SignedBatch, moment: Moment) -> _Request:
-        """Decide which questions may be answered; ``believed``: the request as a whole may."""
+    def _admitted(self, opened: Opened, batch: SignedBatch, moment: Moment) -> Request:
+        """Decide which questions may be answered."""
         shown = self._consents.open(opened.presentations)
         believed, work = True, None
         try:
@@ -162,7 +117,7 @@ class Answerer:
             believed, lines = False, drafting.refuse_all(refusal, len(opened.items))
         except (BadInput, Unavailable) as error:
             lines = drafting.refuse_all(error, len(opened.items))
-        return _Request(
+        return Request(
             opened=opened,
             batch=batch,
             moment=moment,
@@ -201,67 +156,3 @@ class Answerer:
             revoked=self._s.revoked(),
             paused=self._s.paused(),
         )
-
-    def header(self, opened: Opened, moment: Moment) -> Header:
-        """Make the header of the answer to a request, its count and root apart."""
-        asked = opened.header
-        return Header(
-            method=asked.method,
-            sender=self._party.id,
-            audience=asked.sender,
-            qid=asked.qid,
-            issued=moment.now,
-            expires=moment.now + limits.REQUEST_LIFE,
-            purpose=asked.purpose,
-            policy_version=moment.policy.version,
-            n=len(opened.items),
-            root=signed.UNSET_ROOT,
-            request_hash=opened.digest,
-            status_list_digest=moment.revoked.digest if moment.revoked else b"",
-        )
-
-
-def _entry(request: _Request, unsigned: Unsigned) -> LedgerEntry:
-    opened, sent = request.opened, request.batch.envelope
-    return LedgerEntry(
-        at=request.moment.now,
-        kind="ask",
-        caller=opened.header.sender,
-        request=sent.payload,
-        request_signature=sent.signatures[0].sig,
-        answer=unsigned.payload,
-        request_leaves=opened.leaves,
-        answer_leaves=unsigned.leaves,
-        tokens=tuple(line.token for line in request.lines),
-    )
-
-
-def append(ledger: Ledger, entry: LedgerEntry) -> None:
-    """Append an entry to the log under a fresh salt."""
-    record = codec.encode_entry(entry)
-    salt = os.urandom(limits.SALT_BYTES)
-    ledger.append(envelope.item_leaf(salt, record), salt, record)
-
-
-def _stored(opened: Opened, unsigned: Unsigned) -> StoredAnswer:
-    items = b"".join(chain.from_iterable((item.salt, item.item) for item in unsigned.items))
-    return StoredAnswer(opened.header.sender, opened.digest, unsigned.payload, items)
-
-
-def _asked(opened: Opened) -> bytes:
-    return b"".join(len(item).to_bytes(2, "big") + item for item in opened.items)
-
-
-def _repeat(stored: StoredAnswer | None, opened: Opened) -> Unsigned | None:
-    """Give what was answered before, to the same request only.
-
-    Raises:
-        Refused: REPLAYED.
-    """
-    if stored is None:
-        return None
-    if (stored.sender, stored.request) != (opened.header.sender, opened.digest):
-        raise Refused("REPLAYED")
-    rows = (stored.items[i : i + _STRIDE] for i in range(0, len(stored.items), _STRIDE))
-    items = tuple(SaltedItem(row[: limits.SALT_BYTES], row[limits.SALT_BYTES :]) for row in rows)
-    return Unsigned(stored.payload, items, ())

@@ -4,7 +4,7 @@ Knows the tables. Does not know what any of it means to a person.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from department_node.store import FILE, typed_errors
 from federation import limits
 from federation.errors import BadInput, PeerFault
 from federation.exchange import Answer, Header, Question
+from federation.log import events
 from federation.wire import codec
 
 _STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
@@ -25,7 +26,10 @@ _COUNTED: Final = ("answered", "log", "consent", "cell")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """One answered request; ``questions`` has None where an item could not be read."""
+    """What is left of an answered request: what was erased of it is not here.
+
+    ``questions`` has None where an item could not be read.
+    """
 
     at: int
     header: Header
@@ -37,7 +41,7 @@ class Beside:
     """What a node has enrolled, answered and counted."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._c = connection
+        self._c = self.connection = connection
 
     @property
     def mandates(self) -> MandateBooks:
@@ -85,38 +89,60 @@ class Beside:
 
         Each answered request has an entry, so that entries cut off at the end are missed too.
         """
-        rows = self._c.execute("SELECT seq, leaf, salt, record FROM log ORDER BY seq")
+        rows = self._c.execute(
+            "SELECT log.seq, leaf, salt, record, tombstone"
+            " FROM log LEFT JOIN log_erased ON log_erased.seq = log.seq ORDER BY log.seq"
+        )
         seq = 0
-        for expected, (seq, leaf, salt, record) in enumerate(rows, start=1):
-            if seq != expected or not _fits(leaf, salt, record):
+        for expected, (seq, leaf, salt, record, tombstone) in enumerate(rows, start=1):
+            erased = tombstone is not None and record is None
+            if seq != expected or not (erased or _fits(leaf, salt, record)):
                 return expected
         return seq + 1 if seq < self.counts()["answered"] else 0
 
     def latest(self) -> bytes | None:
         """Give the query id of the newest log entry that is not about a mandate."""
-        for (record,) in self._c.execute("SELECT record FROM log ORDER BY seq DESC"):
-            entry = codec.decode_entry(record)
-            if entry.kind != KIND:
-                return codec.decode_header(entry.answer).qid
+        sql = "SELECT record FROM log WHERE record IS NOT NULL ORDER BY seq DESC"
+        for (record,) in self._c.execute(sql):
+            if not events.is_event(record):
+                entry = codec.decode_entry(record)
+                if entry.kind != KIND:
+                    return codec.decode_header(entry.answer).qid
         return None
 
     def decided(self, qid: bytes) -> Decided | None:
-        """Read one answered request."""
+        """Read one answered request; None where there is none, or nothing is left of it."""
         sql = "SELECT at, payload, items, questions FROM answered WHERE qid = ?"
         row = self._c.execute(sql, (qid,)).fetchone()
         if row is None:
             return None
         at, payload, items, questions = row
         answers = (
-            codec.decode_answer(items[i + limits.SALT_BYTES : i + _STRIDE])
-            for i in range(0, len(items), _STRIDE)
+            items[i + limits.SALT_BYTES : i + _STRIDE] for i in range(0, len(items), _STRIDE)
         )
+        left = [pair for pair in zip(split(questions), answers, strict=True) if pair[0]]
+        if not left:
+            return None
         return Decided(
             at=at,
             header=codec.decode_header(payload),
-            questions=tuple(_questions(questions)),
-            answers=tuple(answers),
+            questions=tuple(_question(item) for item, _ in left),
+            answers=tuple(codec.decode_answer(answer) for _, answer in left),
         )
+
+
+def split(packed: bytes) -> Iterator[bytes]:
+    """Cut the questions that are kept of a request apart; one that was erased is empty."""
+    start = 0
+    while start < len(packed):
+        end = start + 2 + int.from_bytes(packed[start : start + 2], "big")
+        yield packed[start + 2 : end]
+        start = end
+
+
+def join(items: Iterable[bytes]) -> bytes:
+    """Put questions together as they are kept."""
+    return b"".join(len(item).to_bytes(2, "big") + item for item in items)
 
 
 @contextmanager
@@ -144,12 +170,8 @@ def _fits(leaf: object, salt: object, record: object) -> bool:
     return len(salt) == limits.SALT_BYTES and envelope.item_leaf(salt, record) == leaf
 
 
-def _questions(packed: bytes) -> Iterator[Question | None]:
-    start = 0
-    while start < len(packed):
-        end = start + 2 + int.from_bytes(packed[start : start + 2], "big")
-        try:
-            yield codec.decode_question(packed[start + 2 : end])
-        except PeerFault:
-            yield None
-        start = end
+def _question(item: bytes) -> Question | None:
+    try:
+        return codec.decode_question(item)
+    except PeerFault:
+        return None

@@ -16,21 +16,25 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from department_node import checking, starter, words
+from department_node import checking, starter
 from department_node import node as nodes
 from department_node.catalogue import NodeCatalogue
+from department_node.conform_cli import app as conform_app
 from department_node.enrolment import Tally
 from department_node.inspect_cli import app as inspect_app
 from department_node.intake.load import import_table
 from department_node.intake.plan import PlannedImport, read
 from department_node.intake.spec import ImportResult, ImportSpec
+from department_node.log_cli import app as log_app
 from department_node.looks_screen import MARKS
 from department_node.mandates_cli import app as mandates_app
 from department_node.node import Node, RunningNode
 from department_node.records import SqliteRecords
 from department_node.screen import columns
+from department_node.steward_cli import app as steward_app
 from federation import catalogue as predicates
 from federation import party as parties
+from federation import words
 from federation.catalogue import JOINT
 from federation.clock import SystemClock, business_date
 from federation.errors import BadInput
@@ -377,5 +381,8 @@ def pause(
             )
 
 
+app.registered_commands += conform_app.registered_commands
 app.registered_commands += inspect_app.registered_commands
 app.registered_commands += mandates_app.registered_commands
+app.registered_commands += steward_app.registered_commands
+app.add_typer(log_app, name="log")

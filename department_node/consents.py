@@ -142,6 +142,11 @@ class Consents:
         for jti in keeping.joined:
             self._known.forget(jti)
 
+    def forget(self, jtis: Iterable[bytes]) -> None:
+        """Remember some tokens no more: they are read again, if they are still there."""
+        for jti in jtis:
+            self._known.forget(jti)
+
     def _recall(self, jtis: set[bytes], shown: Shown, ledger: Ledger) -> dict[bytes, Found]:
         """Read stored tokens again; a join of two presentations is remembered in place of one."""
         recalled: dict[bytes, Found] = {}

@@ -1,15 +1,17 @@
-"""From questions to answers, a whole request at a time: admit, look up, read records, spend.
+"""From questions to answers, many at a time: admit, look up, read records, spend.
 
 Knows the order of protocol note §5 from the token on. Every step takes all questions of a request,
-so that a thousand cost a few statements and one goes the same way. Writes nothing: what is to be
-written is on the page. Does not know envelopes or sockets.
+and from the books on those of a whole group of requests, so that a thousand cost a few statements
+and one goes the same way. Writes nothing: what is to be written is on the pages. Does not know
+envelopes or sockets.
 """
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from department_node import evaluate, gate
@@ -17,7 +19,7 @@ from department_node.consents import SUPPORTER, Consents, Shown
 from department_node.evaluate import Minimized, Period
 from department_node.gate import Admitted, Moment
 from department_node.ledger import Ledger, Look, Writes
-from department_node.page import Entry, Page
+from department_node.page import Entry, Page, Wanted
 from department_node.records import RecordSource
 from department_node.store import Store
 from federation.clock import business_date
@@ -35,6 +37,10 @@ _AGAIN: Final = Answer(outcome=Outcome.PRESENT_AGAIN)
 _SLOW: Final = frozenset({"SOURCE_TIMEOUT", "SOURCE_BUSY"})
 _ONE_RECORDS_FAULT: Final = frozenset({"CATALOGUE_SQL", "SOURCE_UNREADABLE"})
 """What one bad record can make of a whole set: the others are read without it."""
+
+
+Read = dict[tuple[bytes, bytes], Minimized | HeduiError]
+"""What records have said, by subject and cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +81,7 @@ class Work:
     today: date
     month: str
     prompt: bool = True
-    read: dict[tuple[bytes, bytes], Minimized | HeduiError] = field(
-        default_factory=dict, repr=False
-    )
+    read: Read = field(default_factory=dict, repr=False)
     said: dict[tuple[Minimized, Scope, str], Answer] = field(default_factory=dict)
 
 
@@ -87,6 +91,28 @@ class NotPrompt(Exception):
     def __init__(self, entries: list[Entry]) -> None:
         super().__init__()
         self.entries = entries
+
+
+@dataclass(slots=True)
+class Draft:
+    """A request on its way to its answer.
+
+    ``slow`` when its records need long: call ``read_on`` and settle it again. ``held`` when another
+    request of the group is about the same record: settle it after that one.
+    """
+
+    lines: Sequence[Line]
+    work: Work
+    answers: list[bytes] = field(default_factory=list, repr=False)
+    slow: NotPrompt | None = None
+    held: bool = False
+    page: Page = field(init=False, repr=False)
+    drawn: list[tuple[Line, Entry | None]] = field(default_factory=list, repr=False)
+    refused: dict[int, Answer | None] = field(default_factory=dict, repr=False)
+
+    def fresh(self) -> list[Entry]:
+        """List the questions for which a record has to be read."""
+        return [e for e in self.page.entries if e.fresh and self.refused[id(e)] is None]
 
 
 class Drafter:
@@ -125,29 +151,49 @@ class Drafter:
             self._hold_to_households(questions, lines, work)
         return lines
 
-    def settle(
-        self, lines: Sequence[Line], work: Work, ledger: Ledger
-    ) -> tuple[list[bytes], Writes]:
-        """Answer the admitted questions, and tell all that they spend.
+    def settle(self, drafts: Sequence[Draft], ledger: Ledger) -> Writes:
+        """Answer the admitted questions of requests, and tell all that they spend.
 
-        Raises:
-            NotPrompt: call ``read_on`` with it and settle again.
+        The requests are of one day and policy, and share no chain of tokens.
         """
-        wanted = [(line.admitted, line.look) for line in lines if line.admitted and line.look]
-        page = Page(wanted, ledger, work.today.year)
-        entries = iter(page.entries)
-        drawn = [(line, next(entries) if line.look else None) for line in lines]
-        refused = {id(entry): self._checked(entry, page) for entry in page.entries}
-        fresh = [e for e in page.entries if e.fresh and refused[id(e)] is None]
-        self._read(fresh, work)
-        answers = []
-        for line, entry in drawn:
-            answer = line.refused if entry is None else refused[id(entry)]
-            if answer is None and entry is not None:
-                answers.append(self._spend(entry, page, work))
+        first = drafts[0].work
+        writes = Writes(year=first.today.year)
+        _look_up(drafts, ledger, writes)
+        for draft in drafts:
+            draft.refused = {id(e): self._checked(e, draft.page) for e in draft.page.entries}
+        read = dict(chain.from_iterable(draft.work.read.items() for draft in drafts))
+        self._read_for(drafts, replace(first, read=read))
+        for draft in drafts:
+            if not (draft.slow or draft.held):
+                draft.answers = [
+                    self._said(draft, line, entry, read) for line, entry in draft.drawn
+                ]
+        return writes
+
+    def _read_for(self, drafts: Sequence[Draft], work: Work) -> None:
+        """Read the records of all drafts, leaving out those that are slow."""
+        while True:
+            prompt = [d for d in drafts if not (d.slow or d.held)]
+            try:
+                self._read([e for d in prompt for e in d.fresh()], work)
+            except NotPrompt as slow:
+                late = {id(entry) for entry in slow.entries}
+                for draft in prompt:
+                    mine = [entry for entry in draft.fresh() if id(entry) in late]
+                    draft.slow = NotPrompt(mine) if mine else None
             else:
-                answers.append(codec.encode_answer(answer or _AGAIN))
-        return answers, page.writes
+                return
+
+    def _said(self, draft: Draft, line: Line, entry: Entry | None, read: Read) -> bytes:
+        answer = line.refused if entry is None else draft.refused[id(entry)]
+        if answer is not None or entry is None:
+            return codec.encode_answer(answer or _AGAIN)
+        if not entry.fresh:
+            return draft.page.repeat(entry)
+        found = read[entry.subject, entry.look.cell]
+        if isinstance(found, HeduiError):
+            return codec.encode_answer(_refusal(found))
+        return draft.page.spend(entry, _answer(found, entry.admitted, draft.work))
 
     def read_on(self, slow: NotPrompt, work: Work) -> None:
         """Read records that need long, outside any transaction."""
@@ -181,14 +227,6 @@ class Drafter:
             entry.fresh = False
             return _refusal(refused)
         return None
-
-    def _spend(self, entry: Entry, page: Page, work: Work) -> bytes:
-        if not entry.fresh:
-            return page.repeat(entry)
-        found = work.read[entry.subject, entry.look.cell]
-        if isinstance(found, HeduiError):
-            return codec.encode_answer(_refusal(found))
-        return page.spend(entry, _answer(found, entry.admitted, work))
 
     def _read(self, fresh: Sequence[Entry], work: Work) -> None:
         """Look at the records, one statement for all equal questions; what is known stays."""
@@ -249,6 +287,24 @@ class Drafter:
             return evaluate.judge(entry.admitted, entry.person, period, value, self._store)
         except (BadInput, Unavailable) as error:
             return error
+
+
+def _look_up(drafts: Sequence[Draft], ledger: Ledger, writes: Writes) -> None:
+    """Give each request its page; one that is about the records of another has to wait."""
+    asked = [(d, line) for d in drafts for line in d.lines if line.admitted and line.look]
+    seen = ledger.look([line.look for _, line in asked if line.look])
+    wanted: dict[int, list[Wanted]] = {id(draft): [] for draft in drafts}
+    for (draft, line), one in zip(asked, seen, strict=True):
+        if line.admitted and line.look:
+            wanted[id(draft)].append((line.admitted, line.look, one))
+    owners: dict[bytes, Draft] = {}
+    for draft in drafts:
+        draft.page = Page(wanted[id(draft)], ledger, writes)
+        entries = iter(draft.page.entries)
+        draft.drawn = [(line, next(entries) if line.look else None) for line in draft.lines]
+        subjects = {entry.subject for entry in draft.page.entries}
+        draft.held = not owners.keys().isdisjoint(subjects)
+        owners.update(dict.fromkeys(subjects, draft))
 
 
 def _question(item: bytes) -> Question | None:

@@ -5,11 +5,12 @@ Knows labels and layout. Decides nothing.
 
 from collections.abc import Sequence
 
-from department_node import explaining, words
+from department_node import explaining
 from department_node.beside import Decided
 from department_node.explaining import Step
 from department_node.looks_screen import MARKS
 from department_node.screen import columns
+from federation import words
 from federation.catalogue import Predicate
 from federation.clock import business_time
 from federation.errors import HeduiError

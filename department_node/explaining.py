@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from department_node import checking, words
+from department_node import checking
 from department_node import node as nodes
 from department_node.beside import Decided, beside
 from department_node.looking import as_of_date
@@ -16,7 +16,7 @@ from department_node.records import SqliteRecords
 from department_node.status_keeper import read_file
 from federation import catalogue as predicates
 from federation import party as parties
-from federation import status
+from federation import status, words
 from federation.catalogue import Predicate
 from federation.clock import SystemClock, business_date
 from federation.errors import BadInput, HeduiError, PeerFault, Refused

@@ -10,13 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
-from department_node import case_file, explain_screen, explaining, looking, looks_screen, words
+from department_node import case_file, explain_screen, explaining, looking, looks_screen
 from department_node import doctor as doctors
 from department_node import node as nodes
 from department_node.beside import beside
 from department_node.doctor import Finding
 from department_node.screen import columns
 from federation import party as parties
+from federation import words
 from federation.clock import SystemClock, epoch_of
 from federation.errors import HeduiError
 from federation.manifest import PartyRole

@@ -1,19 +1,20 @@
-"""What one request reads and writes of the node's state: sets of rows, a few statements each.
+"""What requests read and write of the node's state: sets of rows, a few statements each.
 
 Knows the tables consent, uses, cell, opened, recheck, answered, log and alert. Does not know what
 is admitted or how much may be spent.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from department_node.evaluate import Person
+from federation.log.sqlite import append_all
 
-_SIZES: Final = (1, 8, 64, 512)
+_SIZES: Final = (1, 2, 4, 8, 16, 64, 512)
 """Keys of one statement: a few sizes, so that every statement is prepared once."""
 _LOOK: Final = """
 WITH q (n, chain, name, month, psn, question, year) AS (VALUES {rows})
@@ -35,6 +36,11 @@ _HOUSEHOLDS: Final = """
 WITH q (household) AS (VALUES {rows})
 SELECT c.household, c.sub FROM q CROSS JOIN consent AS c ON c.household = q.household
 """
+_ANSWERED: Final = """
+WITH q (qid) AS (VALUES {rows})
+SELECT a.qid, a.sender, a.request, a.payload, a.items
+FROM q CROSS JOIN answered AS a ON a.qid = q.qid
+"""
 _OPENED: Final = """
 WITH q (subject, year) AS (VALUES {rows})
 SELECT o.subject, o.quantity, o.line, o.size FROM q CROSS JOIN opened AS o
@@ -55,6 +61,17 @@ class StoredAnswer:
     request: bytes
     payload: bytes
     items: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An answer to store: under which id, what was asked, when, and the row of its log entry."""
+
+    qid: bytes
+    answer: StoredAnswer
+    questions: bytes = field(repr=False)
+    at: int
+    entry: int
 
 
 class Look(NamedTuple):
@@ -102,12 +119,12 @@ class Token:
 
 @dataclass(slots=True, kw_only=True)
 class Writes:
-    """All that one request writes, beside its stored answer and log entry.
+    """All that a group of requests writes, beside stored answers and log entries.
 
     Subjects are record keys, which may be resident numbers: no repr shows them.
     """
 
-    year: int = 0
+    year: int
     tokens: list[Token] = field(default_factory=list)
     uses: dict[tuple[bytes, str], int] = field(default_factory=dict)
     cells: list[tuple[bytes, bytes, bytes]] = field(default_factory=list, repr=False)
@@ -122,12 +139,10 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._c = connection
 
-    def answered(self, qid: bytes) -> StoredAnswer | None:
-        """Find the answer to a query id."""
-        row = self._c.execute(
-            "SELECT sender, request, payload, items FROM answered WHERE qid = ?", (qid,)
-        ).fetchone()
-        return StoredAnswer(*row) if row else None
+    def answered(self, qids: Collection[bytes]) -> dict[bytes, StoredAnswer]:
+        """Find the answers to query ids."""
+        found = self._each(_ANSWERED, [(qid,) for qid in qids])
+        return {qid: StoredAnswer(*row) for qid, *row in found}
 
     def look(self, wanted: Sequence[Look]) -> list[Seen]:
         """Read all that decides about some questions, in their order."""
@@ -178,18 +193,21 @@ class Ledger:
         if w.alerts:
             many("INSERT OR IGNORE INTO alert VALUES (?, ?)", [(s, year) for s in w.alerts])
 
-    def keep_answer(self, qid: bytes, answer: StoredAnswer, questions: bytes, at: int) -> None:
-        """Store an answer by query id, with what was asked; repeats get its bytes."""
-        stored = (answer.sender, answer.request, answer.payload, answer.items)
-        self._c.execute(
-            "INSERT INTO answered VALUES (?, ?, ?, ?, ?, ?, ?)", (qid, *stored, questions, at)
+    def keep_answers(self, answers: Iterable[Kept]) -> None:
+        """Store answers by query id, with what was asked; repeats get their bytes."""
+        sql = "INSERT INTO answered VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        self._c.executemany(
+            sql,
+            [
+                (k.qid, a.sender, a.request, a.payload, a.items, k.questions, k.at, k.entry)
+                for k in answers
+                for a in [k.answer]
+            ],
         )
 
-    def append(self, leaf: bytes, salt: bytes, record: bytes) -> None:
-        """Append one entry to the log."""
-        self._c.execute(
-            "INSERT INTO log (leaf, salt, record) VALUES (?, ?, ?)", (leaf, salt, record)
-        )
+    def append(self, records: Sequence[tuple[bytes, bytes]]) -> int:
+        """Append records, each with what lies beside it, to the log; give the first one's row."""
+        return append_all(self._c, records)
 
     def seen_time(self, now: int) -> None:
         """Remember the highest time this node has seen."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from department_node import node as nodes
-from department_node import words
 from department_node.case_file import Case, CasePerson
 from department_node.looking import Look, Looking, Subject
 from department_node.screen import columns
+from federation import words
 from federation.errors import HeduiError
 from federation.exchange import outcome_text
 from federation.manifest import PartyRole

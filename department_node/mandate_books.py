@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Final
 
-from department_node.ledger import StoredAnswer
+from department_node.ledger import Kept, StoredAnswer
 from department_node.mandate_gate import Shown
 
 KIND: Final = "mandate"
@@ -54,11 +54,12 @@ class MandateBooks:
         ).fetchone()
         return StoredAnswer(*row) if row else None
 
-    def keep_answer(self, qid: bytes, answer: StoredAnswer, question: bytes, at: int) -> None:
+    def keep_answer(self, kept: Kept) -> None:
         """Store an answer by query id, with what was asked; repeats get its bytes."""
+        answer = kept.answer
         stored = (answer.sender, answer.request, answer.payload, answer.items)
-        row = (qid, *stored, question, at)
-        self._c.execute("INSERT INTO mandate_answered VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        row = (kept.qid, *stored, kept.questions, kept.at, kept.entry)
+        self._c.execute("INSERT INTO mandate_answered VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def presented(self, digest: bytes) -> tuple[bytes, bytes] | None:
         """Find a list that was presented before, and its mandate."""

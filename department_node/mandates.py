@@ -11,36 +11,33 @@ from sqlite3 import Connection
 
 from department_node import evaluate, mandate_gate, matching
 from department_node import gate as gates
-from department_node.answer import Answerer, Sources, append
+from department_node.answer import Answerer, Sources
 from department_node.drafting import NO_TOKEN, Facts, day_number
 from department_node.evaluate import Period
 from department_node.gate import Moment
-from department_node.ledger import Ledger, StoredAnswer
+from department_node.ledger import Kept, Ledger, StoredAnswer
 from department_node.mandate_books import KIND, MandateBooks, Place
 from department_node.mandate_gate import AdmittedBlock, Believers, Shown
 from department_node.matching import Roll
+from department_node.settling import Exchange, header, log_row
 from department_node.store import typed_errors
 from federation import catalogue, exchange
 from federation.clock import business_date
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
 from federation.exchange import Answer, Outcome, Refusal
-from federation.ledger import LedgerEntry
+from federation.ledger import Items
 from federation.mandate_list import BlockAnswer, BlockQuestion
 from federation.manifest import PartyRole
 from federation.party import Party
 from federation.wire import codec, mandate_messages, signed
-from federation.wire.codec import SignedBatch
 from federation.wire.mandate_messages import UnsignedBlock
 from federation.wire.signed import Opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """A verified request and the moment it is decided at; ``batch`` as it came."""
+class _Request(Exchange):
+    """A request with what was presented."""
 
-    opened: Opened
-    batch: SignedBatch
-    moment: Moment
     shown: dict[bytes, bytes] = field(repr=False)
 
 
@@ -206,18 +203,24 @@ class MandateAnswerer:
         if draft.admitted and draft.place:
             books.keep(draft.admitted.shown, draft.admitted.block, draft.pseudonyms)
             books.say(draft.place, mandate_messages.frozen(said), said.answer.use_no)
-        stored = StoredAnswer(
-            opened.header.sender, opened.digest, made.payload, mandate_messages.stored(made)
+        books.keep_answer(
+            Kept(
+                qid=opened.header.qid,
+                answer=StoredAnswer(
+                    opened.header.sender, opened.digest, made.payload, mandate_messages.stored(made)
+                ),
+                questions=opened.items[0],
+                at=now,
+                entry=ledger.append([_entry(request, draft, made)]),
+            )
         )
-        books.keep_answer(opened.header.qid, stored, opened.items[0], now)
-        _log(ledger, request, draft, made)
         if draft.believed:
             ledger.seen_time(now)
         return made
 
     def _prepared(self, request: _Request, draft: _Draft) -> UnsignedBlock:
-        header = self._beside.header(request.opened, request.moment)
-        return mandate_messages.prepare(header, draft.pseudonyms, draft.said)
+        unset = header(self._party.id, request)
+        return mandate_messages.prepare(unset, draft.pseudonyms, draft.said)
 
 
 def _counted(books: MandateBooks, draft: _Draft) -> BlockAnswer:
@@ -294,17 +297,8 @@ def _repeat(stored: StoredAnswer | None, opened: Opened) -> UnsignedBlock | None
     return mandate_messages.restored(stored.payload, stored.items)
 
 
-def _log(ledger: Ledger, request: _Request, draft: _Draft, made: UnsignedBlock) -> None:
-    opened, sent = request.opened, request.batch.envelope
-    entry = LedgerEntry(
-        at=request.moment.now,
-        kind=KIND,
-        caller=opened.header.sender,
-        request=sent.payload,
-        request_signature=sent.signatures[0].sig,
-        answer=made.payload,
-        request_leaves=opened.leaves,
-        answer_leaves=made.leaves,
-        tokens=(draft.token,),
+def _entry(request: _Request, draft: _Draft, made: UnsignedBlock) -> tuple[bytes, bytes]:
+    items = Items(
+        request_leaves=request.opened.leaves, answer_leaves=made.leaves, tokens=(draft.token,)
     )
-    append(ledger, entry)
+    return log_row(KIND, request, made.payload, items)

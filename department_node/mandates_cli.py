@@ -6,10 +6,9 @@ Knows what is shown. Changes nothing, and shows nobody.
 import typer
 
 from department_node import node as nodes
-from department_node import words
 from department_node.beside import beside
 from department_node.mandate_books import Presented
-from federation import catalogue, mandate
+from federation import catalogue, mandate, words
 from federation.clock import business_date
 from federation.terminal import FolderOption, JsonOption, LangOption, Terminal, reporting, terminal
 

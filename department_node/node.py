@@ -11,29 +11,37 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from sqlite3 import Connection
+from threading import Event, Thread
 from typing import Final, Self
 
-from department_node import catalogue, checking, enrolment
+from department_node import catalogue, checking, enrolment, node_log, sentinel
 from department_node.answer import Answerer, Sources
 from department_node.catalogue import NodeCatalogue
+from department_node.closing import Counter
 from department_node.drafting import Facts
 from department_node.ledger import Ledger
 from department_node.mandates import MandateAnswerer
 from department_node.matching import Roll
+from department_node.orders import Eraser
+from department_node.proving import Prover
 from department_node.records import RecordSource, SqliteRecords
+from department_node.sentinel import Guard, Sentinel
 from department_node.status_keeper import FIRST, REFRESH, StatusKeeper
+from department_node.steward import Pauses, Steward, Sweep
 from department_node.store import ENROLLED, FILE, Store
 from federation import catalogue as predicates
 from federation import manifest, root
 from federation import party as parties
 from federation.clock import Clock, SystemClock, business_date, epoch_of
 from federation.errors import BadInput, Unavailable
+from federation.log.keeper import EVERY, Keeper
 from federation.manifest import PartyRole
 from federation.party import Party
 from federation.watching import Watch
-from federation.wire import description, server
+from federation.wire import description, log_service, server
 from federation.wire.channel import Peers
 from federation.wire.description import Description
+from federation.wire.log_service import while_sound
 from federation.wire.registrar_client import RegistrarClient
 
 SERVICE: Final = "federation.v1.DepartmentNode"
@@ -41,21 +49,30 @@ PAUSED: Final = "paused"
 _FACTS_AGE: Final = 60.0
 _REFRESH_LEAST: Final = 0.1
 _REFRESH_MOST: Final = 300
-_SETTINGS: Final = {"catalogue", "status_refresh", "one_core", "reflection", "enrol_workers"}
+_CHECKPOINT_LEAST: Final = 0.1
+_CHECKPOINT_MOST: Final = 30
+_SETTINGS: Final = {
+    *("catalogue", "status_refresh", "checkpoint_seconds"),
+    *("one_core", "reflection", "enrol_workers"),
+    *sentinel.SETTINGS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A node's own settings: catalogue file, seconds between two status lists, one core or all.
 
-    ``reflection`` tells parties what can be called; ``enrol_workers`` cores enrol the roll.
+    ``checkpoint_seconds`` lie between two checkpoints of its log. ``reflection`` tells parties what
+    can be called; ``enrol_workers`` cores enrol the roll; ``guard`` says what is usual.
     """
 
     catalogue: Path
     status_refresh: float
+    checkpoint_seconds: float
     one_core: bool
     reflection: bool
     enrol_workers: int
+    guard: Guard
 
 
 class Node:
@@ -83,7 +100,9 @@ class Node:
         self.peers = Peers(self.party.tls, self.party.tap)
         self._stack.callback(self.peers.close)
         self.registrar = RegistrarClient(self.party, self.peers, self.clock)
-        self.status = StatusKeeper(self.party, self.registrar.status_lists, self.clock.now)
+        self.status = StatusKeeper(
+            self.party, self.registrar.status_lists, self.clock.now, self.store.keep_lists
+        )
         self._facts: tuple[float, Facts] | None = None
 
     def __enter__(self) -> Self:
@@ -124,6 +143,28 @@ class Node:
         """Put the answering of batch mandates together, beside that of consents."""
         roll = self._stack.enter_context(Roll(self.party.data / FILE))
         return MandateAnswerer(self.party, self._sources(), roll, beside)
+
+    def prover(self) -> Prover:
+        """Put the proving of exchanges together."""
+        book = node_log.book(self.store)
+        return Prover(lambda: self.party.manifest, book, self.store.exchange, self.store.lists)
+
+    def keeper(self) -> Keeper:
+        """Put the keeping of the log together."""
+        every = self.settings.checkpoint_seconds
+        return node_log.keeper(self.store, self.party, self.clock, self.peers, every)
+
+    def steward(self, beside: Answerer, keeper: Keeper) -> Steward:
+        """Put together what is seen to besides answering."""
+        store, clock = self.store, self.clock
+        eraser = Eraser(self.party, store, clock, lambda: self.status.current, beside.forget)
+        chores = (
+            Pauses(store, self.paused_file, clock).note,
+            eraser.empty_tray,
+            Sweep(store, clock).sweep,
+            Sentinel(self.party, store, clock, self.settings.guard).look,
+        )
+        return Steward(keeper.check_sound, chores)
 
     def _sources(self) -> Sources:
         return Sources(
@@ -173,15 +214,22 @@ class RunningNode:
         methods = {
             "Ask": self._answerer.ask,
             "AskMandate": node.mandates(self._answerer).ask,
+            "Count": Counter(node.party, node.store, node.clock).count,
             "Describe": self._describe,
+            "Prove": node.prover().prove,
         }
+        party = node.party
+        self._keeper = node.keeper()
+        self._steward = node.steward(self._answerer, self._keeper)
         service = server.Service(
             name=SERVICE,
-            methods=methods,
-            streams={"AskStream": self._answerer.ask},
+            methods=while_sound(self._keeper, methods),
+            streams=while_sound(self._keeper, {"AskStream": self._answerer.ask}),
             reflection=node.settings.reflection,
+            others=(log_service.service(node_log.book(node.store), lambda: party.manifest),),
         )
-        party = node.party
+        self._over = Event()
+        self._log: Thread | None = None
         self._server = server.build(party.manifest, party.tls, party.listen, service, party.tap)
         self.port = self._server.port
         self._watch = Watch(party, node.clock, self._renewed)
@@ -193,6 +241,8 @@ class RunningNode:
         spare_collections()
         self._node.status.wait_first(FIRST)
         self._node.status.start(self._node.settings.status_refresh, self._count)
+        self._log = self._keeper.serve(self._over)
+        self._steward.start()
         self._server.start()
         self._watch.start()
 
@@ -202,6 +252,10 @@ class RunningNode:
         self._server.stop()
         self._node.status.stop()
         self._count()
+        self._steward.stop()
+        self._over.set()
+        if self._log:
+            self._log.join()
 
     def _renewed(self) -> None:
         party = self._node.party
@@ -279,16 +333,20 @@ def read_settings(party: Party) -> Settings:
     refresh = raw.get("status_refresh", REFRESH)
     one_core, reflection = raw.get("one_core", True), raw.get("reflection", False)
     workers = raw.get("enrol_workers", enrolment.WORKERS)
+    every = raw.get("checkpoint_seconds", EVERY)
     good = isinstance(refresh, int | float) and _REFRESH_LEAST <= refresh <= _REFRESH_MOST
+    good &= isinstance(every, int | float) and _CHECKPOINT_LEAST <= every <= _CHECKPOINT_MOST
     good &= type(workers) is int and 1 <= workers <= enrolment.WORKERS_MOST
     if unknown or not good or type(one_core) is not bool or type(reflection) is not bool:
         raise BadInput("SETTINGS_INVALID", file="party.toml", why="[node]")
     return Settings(
         catalogue=party.folder / str(raw.get("catalogue", "catalogue.toml")),
         status_refresh=float(refresh),
+        checkpoint_seconds=float(every),
         one_core=one_core,
         reflection=reflection,
         enrol_workers=workers,
+        guard=sentinel.guard(raw),
     )
 
 

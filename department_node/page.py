@@ -17,6 +17,7 @@ from federation.errors import Refused
 from federation.exchange import Answer, Outcome
 from federation.wire import codec
 
+Wanted = tuple[Admitted, Look, Seen]
 _FROZEN: Final = {Outcome.YES, Outcome.NO, Outcome.BAND, Outcome.COUNT, Outcome.ENUM}
 
 
@@ -35,17 +36,17 @@ class Entry:
 class Page:
     """What decides about the questions of one request, as it was read at one moment."""
 
-    def __init__(self, wanted: Sequence[tuple[Admitted, Look]], ledger: Ledger, year: int) -> None:
-        self.writes = Writes(year=year)
+    def __init__(self, wanted: Sequence[Wanted], ledger: Ledger, writes: Writes) -> None:
+        """Enter questions with what was seen of each; ``writes`` takes what they spend."""
+        self.writes = writes
         self.entries: list[Entry] = []
         self._uses: dict[tuple[bytes, str], int] = {}
         self._cells: dict[bytes, int] = {}
         self._frozen: dict[tuple[bytes, bytes], bytes] = {}
-        seen = ledger.look([look for _, look in wanted])
-        for (admitted, look), one in zip(wanted, seen, strict=True):
-            self._enter(admitted, look, one)
-        self._opened = self._read_opened(ledger, year)
-        self._rechecked = self._read_rechecked(ledger, year)
+        for admitted, look, seen in wanted:
+            self._enter(admitted, look, seen)
+        self._opened = self._read_opened(ledger, writes.year)
+        self._rechecked = self._read_rechecked(ledger, writes.year)
         self._checked: dict[tuple[bytes, str], int] = {}
         self._wanted: dict[bytes, set[bytes]] = {}
 

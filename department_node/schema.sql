@@ -52,7 +52,8 @@ CREATE TABLE IF NOT EXISTS answered (
     payload BLOB NOT NULL,
     items BLOB NOT NULL,
     questions BLOB NOT NULL,
-    at INTEGER NOT NULL
+    at INTEGER NOT NULL,
+    entry INTEGER NOT NULL -- row of the log
 );
 
 -- Spent uses along a chain of renewals: of a grant (name = predicate and parameter) and of all its
@@ -100,12 +101,13 @@ CREATE TABLE IF NOT EXISTS alert (
     PRIMARY KEY (subject, year)
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS log (
-    seq INTEGER PRIMARY KEY,
-    leaf BLOB NOT NULL,
-    salt BLOB NOT NULL,
-    record BLOB NOT NULL
-);
+-- Status lists by the digest that answers name, as the registrar signed them, for receipts of these
+-- answers; dropped after a week. lists: JSON.
+CREATE TABLE IF NOT EXISTS status_list (
+    digest BLOB PRIMARY KEY,
+    lists TEXT NOT NULL,
+    at INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- Transport refusals: counted, never logged one by one.
 CREATE TABLE IF NOT EXISTS refused (
@@ -153,5 +155,28 @@ CREATE TABLE IF NOT EXISTS mandate_answered (
     payload BLOB NOT NULL,
     items BLOB NOT NULL,
     question BLOB NOT NULL,
-    at INTEGER NOT NULL
+    at INTEGER NOT NULL,
+    entry INTEGER NOT NULL
+);
+
+-- Orders of erasure that were followed, and what they brought: tokens of the person, rows of the log
+-- that are empty now, and requests about others too, of which only the person's items went.
+CREATE TABLE IF NOT EXISTS erasure (
+    document BLOB PRIMARY KEY, -- SHA-256
+    at INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    emptied INTEGER NOT NULL,
+    shared INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Changes of suspicions, each with its row of the log; what it is now, the newest of a matter says.
+-- about: who asks, a case's reference, or a record (key or pseudonym in hex) and a quantity.
+CREATE TABLE IF NOT EXISTS suspicion (
+    entry INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    matter BLOB NOT NULL,
+    rule TEXT NOT NULL,
+    about TEXT NOT NULL,
+    state TEXT NOT NULL,
+    level INTEGER NOT NULL
 );

@@ -6,7 +6,7 @@ Nothing that goes wrong here ends the schedule.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
 from typing import Final
 
@@ -35,6 +35,14 @@ Fetch = Callable[[str], Signed]
 """Gives all current lists of a department."""
 
 
+Keep = Callable[[bytes, Sequence[bytes], int], None]
+"""Keeps signed lists by their joint digest, with the time (UTC seconds)."""
+
+
+def _forget(_digest: bytes, _lists: Sequence[bytes], _at: int) -> None:
+    pass
+
+
 class StatusKeeper:
     """Holds the newest verified lists: all of a fetch are taken over, or none.
 
@@ -43,11 +51,14 @@ class StatusKeeper:
     ones until its time comes.
     """
 
-    def __init__(self, party: Party, fetch: Fetch, now: Callable[[], int]) -> None:
+    def __init__(
+        self, party: Party, fetch: Fetch, now: Callable[[], int], keep: Keep = _forget
+    ) -> None:
         self._path = party.data / FILE
         self._party = party
         self._fetch = fetch
         self._now = now
+        self._keep = keep
         self._stop = Event()
         self._thread: Thread | None = None
         self.current: StatusLists | None = None
@@ -73,6 +84,7 @@ class StatusKeeper:
         self._accept(fresh)
         if not changed:
             return
+        self._keep(fresh.digest, [jwt for _, jwt in sorted(fetched.items())], self._now())
         try:
             keyfile.write_private(
                 self._path, dumps({str(series): jwt.decode() for series, jwt in fetched.items()})

@@ -4,8 +4,9 @@ Knows SQL and nothing of the protocol's meaning: what is admitted and what is an
 the callers. Reads run on a connection a thread; all writes go through the group-committing writer.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
@@ -19,23 +20,19 @@ from department_node.evaluate import Person
 from department_node.ledger import Ledger
 from department_node.writer import Writer
 from federation.errors import BadInput, Unavailable
+from federation.log.sqlite import LOG_SCHEMA
 from federation.party import private_file
 
 FILE: Final = "node.sqlite"
-VERSION: Final = 2
+VERSION: Final = 3
 """Version of the tables in ``schema.sql``."""
 ENROLLED: Final = "enrolled "
 """Begins the name of the fact that an epoch's roll was enrolled to the end."""
-_FROM_1: Final = """
-BEGIN IMMEDIATE;
-ALTER TABLE uses RENAME COLUMN jti TO chain;
-ALTER TABLE consent ADD COLUMN household BLOB;
-ALTER TABLE consent ADD COLUMN sub BLOB NOT NULL DEFAULT x'';
-PRAGMA user_version = 2;
-COMMIT;
-"""
-"""Tables of version 1 go on as they are; what is made anew is laid out better."""
 _CACHE_KIB: Final = 64 * 1024
+_WAL_PAGES: Final = 8_192
+"""Pages of 4 KiB in the journal before they are moved to the database: callers wait meanwhile."""
+LISTS_KEPT: Final = 7 * 86_400
+"""How long status lists are kept for receipts, seconds."""
 DONE: Final = 1
 GIVEN_UP: Final = 2
 
@@ -73,7 +70,8 @@ class Store:
         """Open or make the database.
 
         Raises:
-            BadInput: NODE_DATABASE_NEWER when a later version of this program wrote it.
+            BadInput: NODE_DATABASE_NEWER when a later version of this program wrote it, or
+                NODE_DATABASE_OLDER.
             Unavailable: LOG_UNAVAILABLE.
         """
         self._path = folder / FILE
@@ -87,6 +85,7 @@ class Store:
             connection = self._connect()
             _prepare(connection)
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         self.writer = Writer(connection)
 
     def close(self) -> None:
@@ -109,6 +108,11 @@ class Store:
             connection = self._local.connection = self._connect()
             self._readers.append(connection)
         return connection
+
+    @property
+    def reader(self) -> sqlite3.Connection:
+        """The calling thread's connection to read by."""
+        return self._read
 
     def meta(self, name: str) -> object | None:
         """Read one fact about this node."""
@@ -217,9 +221,43 @@ class Store:
         sql = "SELECT count(*) FROM person WHERE epoch = ? AND present = 1"
         return int(self._read.execute(sql, (epoch,)).fetchone()[0])
 
+    def keep_lists(self, digest: bytes, lists: Sequence[bytes], now: int) -> None:
+        """Keep signed status lists by their joint digest for a week."""
+        text = json.dumps([one.decode("ascii") for one in lists])
+
+        def job(c: sqlite3.Connection) -> None:
+            c.execute("REPLACE INTO status_list VALUES (?, ?, ?)", (digest, text, now))
+            c.execute("DELETE FROM status_list WHERE at < ?", (now - LISTS_KEPT,))
+
+        self.writer.write(job)
+
+    def lists(self, digest: bytes) -> tuple[bytes, ...]:
+        """Give the signed status lists of a joint digest; none where they are not kept any more."""
+        sql = "SELECT lists FROM status_list WHERE digest = ?"
+        row = self._read.execute(sql, (digest,)).fetchone()
+        return tuple(one.encode("ascii") for one in json.loads(row[0])) if row else ()
+
+    def exchange(self, qid: bytes) -> tuple[str, int] | None:
+        """Tell who asked under a query id, and in which row of the log it stands."""
+        sql = (
+            "SELECT sender, entry FROM answered WHERE qid = ?1"
+            " UNION ALL SELECT sender, entry FROM mandate_answered WHERE qid = ?1"
+        )
+        row: tuple[str, int] | None = self._read.execute(sql, (qid,)).fetchone()
+        return row
+
     def entries(self) -> Iterator[tuple[int, bytes, bytes, bytes]]:
         """Read the log: sequence number, leaf, salt, record."""
         yield from self._read.execute("SELECT seq, leaf, salt, record FROM log ORDER BY seq")
+
+    def scrub(self) -> bool:
+        """Empty the journal beside the file: it still holds what was removed from that.
+
+        Tells whether it could; not while somebody reads or writes.
+        """
+        with typed_errors():
+            busy, _, _ = self._read.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchone()
+        return not busy
 
     def ledger(self) -> Ledger:
         """Look at what was spent and frozen, outside any transaction of the writer."""
@@ -240,14 +278,18 @@ def typed_errors() -> Iterator[None]:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Make what is missing, bring older tables up, and leave alone what a later version made."""
+    """Make what is missing, and leave alone what another version made.
+
+    The records of an older log cannot be written anew without breaking its leaves.
+    """
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > VERSION:
         connection.close()
         raise BadInput("NODE_DATABASE_NEWER")
     connection.execute("PRAGMA journal_mode = WAL")
-    if found == 1:
-        connection.executescript(_FROM_1)
+    if 0 < found < VERSION:
+        connection.close()
+        raise BadInput("NODE_DATABASE_OLDER")
     schema = resources.files("department_node").joinpath("schema.sql").read_text("utf-8")
-    sqlite_utils.Database(connection).executescript(schema)
+    sqlite_utils.Database(connection).executescript(LOG_SCHEMA + schema)
     connection.execute(f"PRAGMA user_version = {VERSION}")

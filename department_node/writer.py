@@ -2,13 +2,13 @@
 
 Knows SQLite transactions and threads that wait. Does not know what a job writes. A job reads,
 decides and writes inside the shared transaction; when the commit fails, every job of the group
-fails. A job that fails by itself (a bug) is undone alone: the others run again, so a job must bear
-a second run.
+fails. Jobs of one kind are settled together, by one call for the group. A job that fails by itself
+(a bug) is undone alone: the others run again, so a job must bear a second run.
 """
 
 import queue
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock, Thread
@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from federation.errors import HeduiError, Unavailable
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 GROUP: Final = 256
@@ -32,7 +33,9 @@ def _held() -> Lock:
 class _Job:
     """One caller's work, and the lock that it waits on: a Future does more than this needs."""
 
-    work: Callable[[sqlite3.Connection], Any]
+    work: Callable[..., Any]
+    together: bool = False
+    item: Any = None
     done: Lock = field(default_factory=_held)
     result: Any = None
     error: BaseException | None = None
@@ -57,15 +60,26 @@ class Writer:
             HeduiError: what the job raised.
             Unavailable: LOG_UNAVAILABLE when the group could not be made durable.
         """
-        entry = _Job(job)
+        result: T = self._wait(_Job(job))
+        return result
+
+    def settle(self, work: Callable[[sqlite3.Connection, Sequence[S]], Sequence[T]], item: S) -> T:
+        """Run ``work`` once over all items that the next group has for it; give this one's result.
+
+        Raises:
+            Unavailable: LOG_UNAVAILABLE when the group could not be made durable.
+        """
+        result: T = self._wait(_Job(work, together=True, item=item))
+        return result
+
+    def _wait(self, entry: _Job) -> Any:
         self._queue.put(entry)
         if self._closed:
             self._refuse_late()
         entry.done.acquire()
         if entry.error is not None:
             raise entry.error
-        result: T = entry.result
-        return result
+        return entry.result
 
     def close(self) -> None:
         """Finish the queue and stop the thread; who comes later is refused."""
@@ -98,19 +112,30 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in jobs:
-                before = self._connection.total_changes
-                try:
-                    job.result = job.work(self._connection)
-                except HeduiError as refusal:
-                    if self._connection.total_changes != before:
-                        raise RuntimeError("refused after it had written") from refusal
-                    job.error = refusal
+                if not job.together:
+                    self._do(job)
+            for work in dict.fromkeys(job.work for job in jobs if job.together):
+                self._do_together([job for job in jobs if job.work == work])
             self._connection.execute("COMMIT")
         except BaseException as e:  # noqa: BLE001 - every waiting caller must hear of it
             self._give_up(jobs, e)
             return
         for job in jobs:
             job.done.release()
+
+    def _do(self, job: _Job) -> None:
+        before = self._connection.total_changes
+        try:
+            job.result = job.work(self._connection)
+        except HeduiError as refusal:
+            if self._connection.total_changes != before:
+                raise RuntimeError("refused after it had written") from refusal
+            job.error = refusal
+
+    def _do_together(self, jobs: list[_Job]) -> None:
+        results = jobs[0].work(self._connection, [job.item for job in jobs])
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
 
     def _give_up(self, jobs: list[_Job], cause: BaseException) -> None:
         """Undo a group; a fault of one job alone is not to fail the others, so each runs again."""

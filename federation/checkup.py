@@ -21,6 +21,8 @@ from federation.party import Party
 
 SOON_DAYS: Final = 30
 """So long before its end something has to be renewed."""
+WITNESSES: Final = 3
+"""With so many, of different bodies, one may fail and one may lie."""
 EPOCH_MONTH: Final = 10
 """From October on next year's pseudonym keys should be there."""
 
@@ -120,6 +122,23 @@ def _threshold(home: Home) -> Findings:
                 " should hold them offline",
             ),
         )
+
+
+def _witnesses(home: Home) -> Findings:
+    count, of = len(home.manifest.having(PartyRole.WITNESS)), home.manifest.quorum
+    if count >= WITNESSES:
+        said = Said(f"见证方 {count} 个,须 {of} 个共同签名", f"{of} of {count} witnesses cosign")
+        yield Finding(name="witnesses", ok=True, said=said)
+        return
+    yield Finding(
+        name="witnesses",
+        ok=None,
+        said=Said(
+            f"见证方只有 {count} 个:不足以防止一方改写自己的日志",
+            f"only {count} witness(es): a party could rewrite its own log unseen",
+        ),
+        help=_do("hedui federation add --role witness"),
+    )
 
 
 def _waiting(home: Home) -> Findings:
@@ -345,6 +364,7 @@ def _do(command: str) -> Said:
 _CHECKS: Final[dict[str, Callable[[Home], Findings]]] = {
     "documents": _documents,
     "threshold": _threshold,
+    "witnesses": _witnesses,
     "pending": _waiting,
     "unique": _unique,
     "certificates": _certificates,

@@ -159,6 +159,32 @@ def grants_of(token: bytes) -> dict[tuple[str, str], Grant]:
     return {(grant.predicate, grant.parameter): grant for grant in grants}
 
 
+def subject(token: bytes) -> bytes:
+    """Read whom a token is about, without believing it.
+
+    Raises:
+        PeerFault: MALFORMED.
+    """
+    try:
+        claims = loads(unb64(token.split(b".")[1], "claims"), "claims")
+        return sized(claims["sub"], 32)
+    except (IndexError, KeyError, TypeError) as e:
+        raise _malformed("claims") from e
+
+
+def visible(token: bytes) -> Claims:
+    """Read the visible claims of a token, without believing them.
+
+    Raises:
+        PeerFault: MALFORMED.
+    """
+    try:
+        claims = loads(unb64(token.split(b".")[1], "claims"), "claims")
+        return _read_claims(exactly(claims, _CLAIMS, "claims"))
+    except (IndexError, KeyError, TypeError, ValueError) as e:
+        raise _malformed("claims") from e
+
+
 def read(presentation: bytes, issuers: Mapping[str, VerifyKey]) -> Consent:
     """Verify signature and structure of a presentation; ``issuers`` maps kid to key.
 
@@ -254,7 +280,7 @@ def _read_grant(disclosure: bytes) -> Grant:
         predicate=text(value["predicate"]),
         parameter=text(value["parameter"]),
         form=text(value["form"]),
-        max_uses=whole(value["max_uses"], 0, 10_000),
+        max_uses=whole(value["max_uses"], 0, limits.GRANT_USES),
         members=whole(value.get("members", 0), 0, 1_000),
         args=tuple(sized(a, 32) for a in _list(value.get("args", []), 100)),
         recheck=_true(value, "recheck"),

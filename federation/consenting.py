@@ -4,11 +4,16 @@ Like the orders of a batch mandate they carry identities, which never stand in a
 know protobuf, and does not judge whether a form may be recorded.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from federation import limits
+from federation.errors import PeerFault
 from federation.exchange import Purpose
+from federation.shapes import text, whole
+from federation.strictjson import dumps, loads
 
 CONSENT: Final = "CONSENT"
 """The legal basis of a signed consent (protocol §3)."""
@@ -118,3 +123,34 @@ class IssuedTokens:
 
     consent_no: str
     tokens: tuple[IssuedToken, ...]
+
+
+def write_grants(grants: Iterable[GrantRequest]) -> bytes:
+    """Write grants as the registrar keeps them beside its log's entry: canonical JSON."""
+    return dumps([[g.person, g.department, g.predicate, g.parameter, g.max_uses] for g in grants])
+
+
+def read_grants(data: bytes) -> tuple[GrantRequest, ...]:
+    """Read what ``write_grants`` writes.
+
+    Raises:
+        PeerFault: MALFORMED.
+    """
+    rows = loads(data, "grants")
+    grants = tuple(map(_grant, rows)) if type(rows) is list else ()
+    if write_grants(grants) != data:
+        raise PeerFault("MALFORMED", message="grants")
+    return grants
+
+
+def _grant(row: object) -> GrantRequest:
+    match row:
+        case [person, department, predicate, parameter, max_uses]:
+            return GrantRequest(
+                person=whole(person, 0, limits.HOUSEHOLD_PERSONS - 1),
+                department=text(department),
+                predicate=text(predicate),
+                parameter=text(parameter),
+                max_uses=whole(max_uses, 1, limits.GRANT_USES),
+            )
+    raise PeerFault("MALFORMED", message="grant")

@@ -11,7 +11,6 @@ Does not know any running party, nor how a federation changes.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,9 +39,6 @@ DOCUMENTS: Final = ("root.json", "manifest.json", "policy.json")
 ROOT_LIFE: Final = 3
 """So many lives of a manifest does a root document last, and the authority's certificate."""
 
-_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
-NAME_MOST: Final = 40
-"""Longest name of a federation, characters: it stands in the CA's certificate."""
 DAYS_MOST: Final = 3_660
 """Longest life of certificates and documents, days."""
 
@@ -126,7 +122,7 @@ def check_party(party: PartyPlan) -> None:
     Raises:
         BadInput: PLAN_INVALID.
     """
-    if not _ID.fullmatch(party.id) or party.id in {OFFLINE, SIGNED, PENDING}:
+    if not manifest.fits_id(party.id) or party.id in {OFFLINE, SIGNED, PENDING}:
         raise BadInput("PLAN_INVALID", why=f"id {party.id}")
     if (party.role is PartyRole.NODE) is not bool(party.kind):
         raise BadInput("PLAN_INVALID", why=f"kind of {party.id}: nodes have one, nobody else")
@@ -214,7 +210,7 @@ def _check(folder: Path, plan: FederationPlan) -> None:
         raise BadInput("PLAN_INVALID", why="party ids, or not exactly one registrar")
     if not 1 <= plan.threshold <= plan.root_keys <= root.KEYS_MOST:
         raise BadInput("PLAN_INVALID", why="threshold of root keys")
-    if not 1 <= len(plan.federation) <= NAME_MOST or not 1 <= plan.days <= DAYS_MOST:
+    if not manifest.fits_name(plan.federation) or not 1 <= plan.days <= DAYS_MOST:
         raise BadInput("PLAN_INVALID", why="name of the federation, or days")
     for party in plan.parties:
         check_party(party)

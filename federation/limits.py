@@ -25,6 +25,8 @@ TOKEN_BYTES: Final = 32 * 1024
 """Largest presentation of a consent token, bytes."""
 TOKEN_GRANTS: Final = 128
 """Most grants in one token."""
+GRANT_USES: Final = 10_000
+"""Most uses of one grant."""
 JSON_DEPTH: Final = 8
 """Deepest nesting of JSON from outside."""
 REQUEST_LIFE: Final = 300
@@ -71,6 +73,32 @@ MANDATE_BYTES: Final = 16 * 1024
 """Largest signed batch mandate, bytes."""
 MANDATE_LIST_BYTES: Final = 128 * 1024
 """Largest signed list of a mandate, bytes: the digests of its blocks take most of it."""
+ERASURE_BYTES: Final = 16 * 1024
+"""Largest signed order to erase, bytes."""
+COUNT_BYTES: Final = 64 * 1024
+"""Largest signed count of a token's uses, bytes."""
+COUNT_GRANTS: Final = 4 * TOKEN_GRANTS
+"""Most grants of one count: renewals of a token may grant others."""
+COUNT_TOKENS: Final = 100
+"""Most tokens of one call for counts."""
+ALERT_BYTES: Final = 4 * 1024
+"""Largest signed alert, bytes."""
+RECEIPT_BYTES: Final = MESSAGE_BYTES
+"""Largest receipt, bytes: enclosed status lists take most of it."""
+RECEIPT_LISTS: Final = 6
+"""Most status lists in one receipt: a department's current ones."""
+PROOF_BYTES: Final = 160 * 1024
+"""Largest proof that a log holds an entry, bytes: its checkpoint takes most of it."""
+ENTRY_BYTES: Final = 4 * 1024
+"""Largest record of an exchange in a log, bytes."""
+BUNDLE_BYTES: Final = 64 * 1024 * 1024
+"""Largest evidence bundle of a case, bytes."""
+BUNDLE_FILES: Final = 10_000
+"""Most files in one bundle."""
+INCLUSION: Final = 60
+"""Seconds within which a department promises an answer's place in its log (protocol §6)."""
+COSIGNATURE: Final = 600
+"""Seconds within which it promises enough witnesses' cosignatures over it (protocol §6)."""
 POLICY_MONTHS: Final = 24
 """Longest life of a policy, months."""
 EPOCH_GRACE: Final = 31 * 86_400

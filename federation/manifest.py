@@ -3,14 +3,17 @@
 Knows the root-signed JSON document. Does not know files, sockets or any party's state.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
 from crypto.errors import CryptoError
 from crypto.keys import VerifyKey
+from crypto.note import NoteKey
 from crypto.suites import ED25519
 from federation import keyentry
 from federation.errors import PeerFault
@@ -27,14 +30,18 @@ _PARTY_KEYS: Final = frozenset(
     {"id", "role", "kind", "zh", "en", "endpoint", "keys", "certificates"}
 )
 _PSEUDONYM_KEYS: Final = frozenset({"department", "epoch", "public"})
+_NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]{1,40}")
+_ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class PartyRole(StrEnum):
-    """What a party is in the federation."""
+    """What a party is in the federation; auditors and witnesses answer nobody's questions."""
 
     REGISTRAR = "registrar"
     COORDINATOR = "coordinator"
     NODE = "node"
+    AUDITOR = "auditor"
+    WITNESS = "witness"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,31 @@ class Manifest:
         """The federation's one registrar."""
         return next(e for e in self.parties.values() if e.role is PartyRole.REGISTRAR)
 
+    @property
+    def quorum(self) -> int:
+        """How many of the witnesses must have cosigned a checkpoint before it is relied on."""
+        return quorum(len(self.having(PartyRole.WITNESS)))
+
+    def note_name(self, party: str) -> str:
+        """Give the name under which a party signs checkpoints: origin of its log, its key's name.
+
+        C2SP signed-note: neither spaces nor plus signs.
+        """
+        return f"{self.federation}/{party}"
+
+    def note_keys(self, party: str, algorithm: int) -> list[NoteKey]:
+        """List the keys of a party for one type of ``crypto.note``'s signatures: Ed25519 ones.
+
+        Raises:
+            PeerFault: PARTY_UNKNOWN.
+        """
+        name = self.note_name(party)
+        return [
+            _note_key(name, key.raw, algorithm)
+            for key in self.party(party).keys.values()
+            if key.suite == ED25519
+        ]
+
     def check_current(self, now: int) -> None:
         """Refuse a manifest that has come to its end.
 
@@ -104,6 +136,21 @@ class Manifest:
         """
         if self.expires <= now:
             raise PeerFault("MANIFEST_EXPIRED", version=self.version)
+
+
+def quorum(witnesses: int) -> int:
+    """Give the least number that two halves of the witnesses cannot both reach."""
+    return witnesses // 2 + 1
+
+
+def fits_name(federation: str) -> bool:
+    """Tell whether a federation can be called so: its name stands in keys' and the CA's names."""
+    return _NAME.fullmatch(federation) is not None
+
+
+def fits_id(party: str) -> bool:
+    """Tell whether a party can have this id: folders, hosts and keys are named after it."""
+    return _ID.fullmatch(party) is not None
 
 
 def write(manifest: Manifest) -> bytes:
@@ -160,6 +207,8 @@ def _manifest(value: Any, digest: bytes) -> Manifest:
         raise ValueError("parties")
     if sum(entry.role is PartyRole.REGISTRAR for entry in parties) != 1:
         raise ValueError("registrar")
+    if not fits_name(raw["federation"]):
+        raise ValueError("federation")
     listed = [exactly(row, _PSEUDONYM_KEYS, "pseudonym_key") for row in raw["pseudonym_keys"]]
     return Manifest(
         federation=_text(raw["federation"]),
@@ -180,11 +229,15 @@ def _manifest(value: Any, digest: bytes) -> Manifest:
 def _entry(row: Json) -> PartyEntry:
     role = PartyRole(row["role"])
     keys = [keyentry.read(value, keyentry.SIGN) for value in row["keys"]]
-    # Tokens name these two by JOSE words, and those are registered for Ed25519 only.
+    # Tokens and cosignatures name these by words that are registered for Ed25519 only.
     if role is not PartyRole.NODE and any(key.suite != ED25519 for key in keys):
         raise ValueError("suite")
+    if (role is PartyRole.NODE) is not bool(row["kind"]):
+        raise ValueError("kind")
+    if not fits_id(row["id"]):
+        raise ValueError("id")
     return PartyEntry(
-        id=_text(row["id"]),
+        id=row["id"],
         role=role,
         kind=_text(row["kind"]),
         zh=_text(row["zh"]),
@@ -193,6 +246,12 @@ def _entry(row: Json) -> PartyEntry:
         keys={key.kid: key for key in keys},
         certificates=tuple(unb64(_text(c), "certificate") for c in row["certificates"]),
     )
+
+
+@lru_cache(maxsize=256)
+def _note_key(name: str, key: bytes, algorithm: int) -> NoteKey:
+    """Make a key once: whoever verifies many checkpoints asks for the same few."""
+    return NoteKey(name=name, key=key, algorithm=algorithm)
 
 
 def _text(value: Any) -> str:

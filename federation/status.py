@@ -5,7 +5,7 @@ Knows the packed list and its JWT. Does not know who was revoked or why, and fet
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -14,6 +14,7 @@ from crypto.errors import CryptoError
 from crypto.keys import SigningKey, VerifyKey
 from federation import limits
 from federation.errors import PeerFault, Refused
+from federation.shapes import text
 from federation.strictjson import b64, dumps, exactly, loads, unb64
 
 TYPE: Final = "statuslist+jwt"
@@ -66,9 +67,8 @@ class StatusLists:
     def of(cls, *lists: StatusList) -> "StatusLists":
         """Put lists together, at least one: they are as fresh as the oldest of them."""
         by_uri = {one.uri: one for one in lists}
-        digests = [one.digest for one in by_uri.values()]
-        only = digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
-        return cls(by_uri=by_uri, issued=min(one.issued for one in lists), digest=only)
+        digest = _joint([one.digest for one in by_uri.values()])
+        return cls(by_uri=by_uri, issued=min(one.issued for one in lists), digest=digest)
 
     def at(self, uri: str) -> StatusList:
         """Give the list that a token names.
@@ -118,6 +118,18 @@ def issue(uri: str, packed: bytes, now: int, key: SigningKey) -> bytes:
     return body + b"." + b64(key.sign(body)).encode()
 
 
+def claimed_uri(jwt: bytes) -> str:
+    """Read which list a signed one says it is: good for looking up, not for belief.
+
+    Raises:
+        PeerFault: STATUS_LIST_INVALID.
+    """
+    try:
+        return text(loads(unb64(jwt.split(b".")[1], "claims"), "claims")["sub"])
+    except (PeerFault, LookupError, TypeError) as e:
+        raise PeerFault("STATUS_LIST_INVALID", why=type(e).__name__) from e
+
+
 def read(jwt: bytes, *, uri: str, issuers: Mapping[str, VerifyKey]) -> StatusList:
     """Verify a signed list.
 
@@ -139,6 +151,15 @@ def check_fresh(current: StatusLists | None, now: int) -> StatusLists:
     if current is None or not now - limits.STATUS_AGE <= current.issued <= now + limits.SKEW:
         raise Refused("STATUS_LIST_STALE")
     return current
+
+
+def joint_digest(jwts: Sequence[bytes]) -> bytes:
+    """Name signed lists, at least one, as an answer's header does."""
+    return _joint([hashlib.sha256(jwt).digest() for jwt in jwts])
+
+
+def _joint(digests: Sequence[bytes]) -> bytes:
+    return digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
 
 
 def _ended(packed: bytes) -> int:

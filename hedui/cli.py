@@ -8,6 +8,7 @@ import resource
 
 import typer
 
+from auditor import cli as auditor_cli
 from coordinator import cli as coordinator_cli
 from coordinator import mandate_cli
 from department_node import cli as node_cli
@@ -29,6 +30,7 @@ app.add_typer(node_cli.app, name="node")
 app.add_typer(coordinator_cli.app, name="case")
 mandate_cli.app.registered_commands += signing_cli.app.registered_commands
 app.add_typer(mandate_cli.app, name="mandate")
+app.add_typer(auditor_cli.app, name="audit")
 app.registered_commands += lookup_cli.app.registered_commands
 app.registered_commands += health_cli.app.registered_commands
 app.registered_commands += demo_cli.app.registered_commands

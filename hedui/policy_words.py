@@ -7,8 +7,7 @@ departments and reports use.
 from collections.abc import Sequence
 from itertools import pairwise
 
-from department_node import words
-from federation import ladder
+from federation import ladder, words
 from federation.catalogue import JOINT, Form, ParameterKind, Predicate, Register, Unit
 from federation.exchange import Answer, Outcome, Purpose, outcome_text
 from federation.ladder import Interval

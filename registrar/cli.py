@@ -7,7 +7,6 @@ import itertools
 import logging
 import signal
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from threading import Event
 from typing import Annotated, Final
 
@@ -18,6 +17,7 @@ from federation.clock import SystemClock, business_time
 from federation.enrolment import ID, NAME
 from federation.errors import Refused
 from federation.limits import STATUS_ENTRIES
+from federation.log import log_cli
 from federation.manifest import PartyRole
 from federation.terminal import (
     FolderOption,
@@ -27,18 +27,21 @@ from federation.terminal import (
     reporting,
     terminal,
 )
-from registrar import config, endings, mandates_cli, server
+from registrar import config, endings, erasing_cli, mandates_cli, server
 from registrar.config import Settings
 from registrar.consents import Consent
-from registrar.opening import opened
+from registrar.journal import RULES
+from registrar.opening import opened, opened_log, operator
 from registrar.rolls import Growth
-from registrar.store import Transaction
+from registrar.transaction import Transaction
 
 app = typer.Typer(help="登记方 The registrar: consents, tokens, pseudonyms", no_args_is_help=True)
 consent_app = typer.Typer(help="单份同意书 One consent", no_args_is_help=True)
 app.add_typer(consent_app, name="consent")
 app.registered_commands += mandates_cli.app.registered_commands
 app.add_typer(mandates_cli.mandate_app, name="mandate")
+app.registered_commands += erasing_cli.app.registered_commands
+app.add_typer(log_cli.commands(opened_log, RULES), name="log")
 
 _STATES: Final = {
     "COMPLETE": ("有效", "complete"),
@@ -86,7 +89,7 @@ def revoke(
     """撤回同意书及其全部令牌,不可恢复 End a consent and all its tokens for good."""
     at = terminal(lang, json)
     with reporting(at), opened(folder) as store, store.write() as tx:
-        tx.revoke(_find(tx, number), SystemClock().now())
+        tx.revoke(_find(tx, number), operator(folder))
         rows = [_row(one) for one in tx.of_signature(number)]
     _say_rows(at, rows)
 
@@ -98,7 +101,7 @@ def suspend(
     """暂停同意书,例如有异议待处理 Let a consent rest, for instance while an objection is open."""
     at = terminal(lang, json)
     with reporting(at), opened(folder) as store, store.write() as tx:
-        endings.suspend(tx, _find(tx, number), _operator(folder), SystemClock().now())
+        endings.suspend(tx, _find(tx, number), operator(folder))
         rows = [_row(one) for one in tx.of_signature(number)]
     _say_rows(at, rows)
 
@@ -110,7 +113,7 @@ def resume(
     """解除登记方的暂停 Lift the registrar's own suspension; a coordinator lifts its own."""
     at = terminal(lang, json)
     with reporting(at), opened(folder) as store, store.write() as tx:
-        endings.resume(tx, _find(tx, number), _operator(folder))
+        endings.resume(tx, _find(tx, number), operator(folder))
         rows = [_row(one) for one in tx.of_signature(number)]
     _say_rows(at, rows)
 
@@ -122,7 +125,7 @@ def household(
     """家庭成员变动:结束该户的全部同意书 The household has changed: end all its consents."""
     at = terminal(lang, json)
     with reporting(at), opened(folder) as store, store.write() as tx:
-        ended = endings.end_household(tx, _find(tx, number), SystemClock().now())
+        ended = endings.end_household(tx, _find(tx, number), operator(folder))
         rows = [_row(_find(tx, one)) for one in ended]
     _say_rows(at, rows)
 
@@ -210,11 +213,6 @@ def _find(tx: Transaction, number: str) -> Consent:
     if consent is None:
         raise Refused("CONSENT_UNKNOWN")
     return consent
-
-
-def _operator(folder: Path) -> str:
-    """Who looks after this machine acts for its party."""
-    return str(installation.read_settings(folder)["party"])
 
 
 def _say_rows(at: Terminal, rows: list[dict[str, object]]) -> None:

@@ -31,8 +31,6 @@ from federation.manifest import Manifest, PartyRole
 from federation.policy import Policy
 
 ADULT_AGE: Final = 18
-MOST_USES: Final = 10_000
-"""Most uses of one grant; the token's reader knows no more."""
 Elsewhere = Callable[[bytes], Collection[bool]]
 """Tells, of each other consent on which a signed paper stands, whether it is revoked."""
 
@@ -310,7 +308,7 @@ def _check_unsigned(form: ConsentForm) -> None:
 
 
 def _grant_fits(grant: GrantRequest, form: ConsentForm) -> bool:
-    return grant.person < len(form.persons) and 1 <= grant.max_uses <= MOST_USES
+    return grant.person < len(form.persons) and 1 <= grant.max_uses <= limits.GRANT_USES
 
 
 def _invalid(why: str) -> PeerFault:

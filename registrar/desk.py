@@ -19,8 +19,9 @@ from registrar import consents, objections, pseudonyms, tokens
 from registrar.config import Settings
 from registrar.consents import Consent, Rules
 from registrar.pseudonyms import Admitted, Pseudonyms
-from registrar.store import Call, Store, Transaction
+from registrar.store import Store
 from registrar.tokens import Ports, Terms
+from registrar.transaction import Call, Transaction
 
 TOKEN_ESTIMATE: Final = 1_600
 GRANT_ESTIMATE: Final = 240
@@ -158,7 +159,7 @@ class Desk:
         if consent != known:
             elsewhere = partial(tx.elsewhere, consent_no=consent.consent_no)
             consents.check_papers(consent, known, elsewhere)
-            tx.sign(consent) if known else tx.add(consent, now)
+            tx.sign(consent, now) if known else tx.add(consent, now)
         return consent
 
     def _tokens(

@@ -10,7 +10,9 @@ from federation.clock import Clock
 from federation.consenting import ConsentReceipt
 from federation.errors import Refused
 from registrar.consents import Consent
-from registrar.store import Call, Store, Transaction
+from registrar.journal import Asked
+from registrar.store import Store
+from registrar.transaction import Call, Transaction
 
 
 class Endings:
@@ -31,7 +33,7 @@ class Endings:
         with self._store.write() as tx:
             tx.claim(call, now)
             for number in numbers:
-                tx.revoke(tx.own(call.caller, number), now)
+                tx.revoke(tx.own(call.caller, number), call.asked(now))
             return [tx.own(call.caller, number).receipt() for number in numbers]
 
     def suspend(self, call: Call, numbers: Sequence[str]) -> list[ConsentReceipt]:
@@ -45,7 +47,7 @@ class Endings:
         with self._store.write() as tx:
             tx.claim(call, now)
             for number in numbers:
-                suspend(tx, tx.own(call.caller, number), call.caller, now)
+                suspend(tx, tx.own(call.caller, number), call.asked(now))
             return [tx.own(call.caller, number).receipt() for number in numbers]
 
     def resume(self, call: Call, numbers: Sequence[str]) -> list[ConsentReceipt]:
@@ -59,7 +61,7 @@ class Endings:
         with self._store.write() as tx:
             tx.claim(call, now)
             for number in numbers:
-                resume(tx, tx.own(call.caller, number), call.caller)
+                resume(tx, tx.own(call.caller, number), call.asked(now))
             return [tx.own(call.caller, number).receipt() for number in numbers]
 
     def change_household(self, call: Call, numbers: Sequence[str]) -> list[tuple[str, ...]]:
@@ -73,30 +75,33 @@ class Endings:
         with self._store.write() as tx:
             tx.claim(call, now)
             own = [tx.own(call.caller, number) for number in numbers]
-            return [end_household(tx, one, now, of=call.caller) for one in own]
+            asked = call.asked(now)
+            return [end_household(tx, one, asked, of=call.caller) for one in own]
 
 
-def suspend(tx: Transaction, consent: Consent, party: str, now: int) -> None:
-    """Let a consent rest until a party resumes it.
-
-    Raises:
-        Refused: CONSENT_REVOKED.
-    """
-    _check_alive(consent)
-    tx.suspend(consent, party, now)
-
-
-def resume(tx: Transaction, consent: Consent, party: str) -> None:
-    """Lift a party's own suspension, and nobody else's.
+def suspend(tx: Transaction, consent: Consent, asked: Asked) -> None:
+    """Let a consent rest until the party that asks resumes it.
 
     Raises:
         Refused: CONSENT_REVOKED.
     """
     _check_alive(consent)
-    tx.resume(consent, party)
+    tx.suspend(consent, asked)
 
 
-def end_household(tx: Transaction, consent: Consent, now: int, *, of: str = "") -> tuple[str, ...]:
+def resume(tx: Transaction, consent: Consent, asked: Asked) -> None:
+    """Lift the suspension of the party that asks, and nobody else's.
+
+    Raises:
+        Refused: CONSENT_REVOKED.
+    """
+    _check_alive(consent)
+    tx.resume(consent, asked)
+
+
+def end_household(
+    tx: Transaction, consent: Consent, asked: Asked, *, of: str = ""
+) -> tuple[str, ...]:
     """End all consents of a household, those ``of`` one coordinator or all; give their numbers.
 
     Reported again, it ends nothing more: what was consented to since is the changed household's.
@@ -105,7 +110,7 @@ def end_household(tx: Transaction, consent: Consent, now: int, *, of: str = "") 
     if consent.revoked:
         return tuple(one.consent_no for one in household if one.revoked)
     for one in household:
-        tx.revoke(one, now)
+        tx.revoke(one, asked, household=True)
     return tuple(one.consent_no for one in household)
 
 

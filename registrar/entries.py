@@ -6,10 +6,13 @@ with a further list. Does not know whose token an entry is, and signs nothing.
 
 import sqlite3
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from federation.limits import SKEW, STATUS_ENTRIES
+from federation.log.registrar_events import StatusPublished
 from federation.status import Status
+from registrar.journal import Journal
 from registrar.tokens import Random
 
 FULL_AT: Final = STATUS_ENTRIES * 9 // 10
@@ -38,8 +41,9 @@ class Usage:
 class Entries:
     """Series and entries, as one transaction sees them."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, journal: Journal) -> None:
         self._sql = connection
+        self._journal = journal
 
     def draw(self, department: str, expires: int, random: Random) -> tuple[int, int]:
         """Take a random unused entry for a token that ends at ``expires``: series and index."""
@@ -83,6 +87,12 @@ class Entries:
             (department, series),
         )
         return {index: Status(state) for index, state in rows}
+
+    def published(self, department: str, series: int, jwt: bytes, now: int) -> None:
+        """Note that a list was signed anew."""
+        digest = sha256(jwt).digest()
+        event = StatusPublished(department=department, series=series, list=digest, iat=now)
+        self._journal.note(event, now)
 
     def usage(self, department: str) -> list[Usage]:
         """Count the entries of all lists of a department."""

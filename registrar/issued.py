@@ -5,10 +5,13 @@ token, or what stands in one.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from federation.consenting import IssuedToken, Objection
+from federation.log.registrar_events import ObjectionRecorded, TokenIssued
+from registrar.journal import Journal
 from registrar.objections import Recorded
 from registrar.tokens import Issued
 
@@ -29,15 +32,17 @@ class Round:
 class IssuedBook:
     """Tokens and objections, as one transaction sees them."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, journal: Journal) -> None:
         self._sql = connection
+        self._journal = journal
 
     def newest(self, consent_no: str) -> Round | None:
         """Give the newest round of a consent's tokens, in the order of issue."""
         rows = self._sql.execute(
             "SELECT round, holder, expires, person, department, presentation FROM token"
             " WHERE consent_no = ? AND objection IS NULL AND round ="
-            " (SELECT max(round) FROM token WHERE consent_no = ?) ORDER BY rowid",
+            " (SELECT max(round) FROM token WHERE consent_no = ? AND objection IS NULL)"
+            " ORDER BY rowid",
             (consent_no, consent_no),
         ).fetchall()
         if not rows:
@@ -47,6 +52,16 @@ class IssuedBook:
             holder=rows[0][1],
             expires=rows[0][2],
             tokens=tuple(IssuedToken(person=p, department=d, token=t) for *_, p, d, t in rows),
+        )
+
+    def of_person(self, consent_no: str, person: int) -> Iterator[tuple[str, bytes]]:
+        """Read the tokens about a person on a consent, each with its department."""
+        yield from self._sql.execute(
+            "SELECT department, presentation FROM token"
+            " WHERE consent_no = ?1 AND person = ?2 AND objection IS NULL UNION ALL"
+            " SELECT department, presentation FROM token WHERE objection IN"
+            " (SELECT objection FROM objection WHERE consent_no = ?1 AND person = ?2)",
+            (consent_no, person),
         )
 
     def chains(self, origin: str) -> Mapping[Place, bytes]:
@@ -79,6 +94,21 @@ class IssuedBook:
                 for t in tokens
             ],
         )
+        for one in tokens:
+            event = TokenIssued(
+                consent_no=consent_no,
+                person=one.person,
+                jti=one.jti,
+                token=sha256(one.token).digest(),
+                department=one.department,
+                chain=one.chain,
+                round=number,
+                series=one.series,
+                index=one.status_index,
+                expires=one.expires,
+                recheck=objection is not None,
+            )
+            self._journal.note(event, now)
 
     def objection(self, person_id: str, predicate: str, year: int) -> Recorded | None:
         """Find a person's objection about a predicate in a year, under whatever consent."""
@@ -108,6 +138,15 @@ class IssuedBook:
             "INSERT INTO objection VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
             (one.consent_no, one.person, one.predicate, one.parameter, year, one.evidence, now),
         )
+        event = ObjectionRecorded(
+            consent_no=one.consent_no,
+            person=one.person,
+            predicate=one.predicate,
+            parameter=one.parameter,
+            year=year,
+            evidence=one.evidence,
+        )
+        self._journal.note(event, now)
         return int(added.lastrowid or 0)
 
     def of_objection(self, number: int) -> tuple[IssuedToken, ...]:

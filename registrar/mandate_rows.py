@@ -7,11 +7,20 @@ recorded, and computes nothing.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
-from federation.mandate import NUMBER_LENGTH
+from federation.log.registrar_events import (
+    MandateBegun,
+    MandateEvaluated,
+    MandateListed,
+    MandateRecorded,
+    MandateRevoked,
+)
+from federation.mandate import NUMBER_LENGTH, BatchMandate
 from federation.mandate_list import PSEUDONYM_BYTES, MandateList
 from federation.status import Status
 from registrar.entries import Entries
+from registrar.journal import Asked, Journal
 from registrar.tokens import Random
 
 
@@ -40,8 +49,9 @@ class Signed:
 class MandateRows:
     """Mandates, as one transaction sees them."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, journal: Journal) -> None:
         self._sql = connection
+        self._journal = journal
 
     def find(self, mandate: bytes) -> Recorded | None:
         """Find a mandate by its id."""
@@ -68,13 +78,20 @@ class MandateRows:
         ids = self._sql.execute("SELECT mandate FROM mandate ORDER BY rowid").fetchall()
         return [one for (mandate,) in ids if (one := self.find(mandate))]
 
-    def begin(self, one: Recorded) -> None:
+    def begin(self, one: Recorded, now: int) -> None:
         """Store a mandate without people, in place of an earlier version whose lists end."""
         self.end_lists(one.id)
         for table in ("mandate_part", "mandate_pseudonyms", "mandate"):
             self._sql.execute(f"DELETE FROM {table} WHERE mandate = ?", (one.id,))  # noqa: S608 - own names
         row = (one.id, one.coordinator, one.version, one.document, one.salt)
         self._sql.execute("INSERT INTO mandate VALUES (?, ?, ?, ?, ?, 0, 0, NULL)", row)
+        event = MandateBegun(
+            mandate=one.id,
+            coordinator=one.coordinator,
+            version=one.version,
+            document=sha256(one.document).digest(),
+        )
+        self._journal.note(event, now)
 
     def add_part(self, mandate: bytes, first: int, numbers: Sequence[str]) -> None:
         """Store the next people of a mandate."""
@@ -84,9 +101,13 @@ class MandateRows:
             "UPDATE mandate SET people = ? WHERE mandate = ?", (first + len(numbers), mandate)
         )
 
-    def complete(self, mandate: bytes) -> None:
+    def complete(self, given: BatchMandate, now: int) -> None:
         """Note that all people of a mandate are there."""
-        self._sql.execute("UPDATE mandate SET complete = 1 WHERE mandate = ?", (mandate,))
+        self._sql.execute("UPDATE mandate SET complete = 1 WHERE mandate = ?", (given.id,))
+        event = MandateRecorded(
+            mandate=given.id, version=given.version, size=given.size, people=given.people
+        )
+        self._journal.note(event, now)
 
     def part(self, mandate: bytes, first: int) -> tuple[str, ...]:
         """Give the people of a part; none where no part begins there."""
@@ -121,13 +142,23 @@ class MandateRows:
         return row[0] if row else b""
 
     def keep_pseudonyms(
-        self, mandate: bytes, place: tuple[str, int], first: int, found: bytes
+        self, mandate: bytes, place: tuple[str, int], first: int, found: bytes, now: int
     ) -> None:
         """Store the pseudonyms of a part at a place: department and epoch."""
-        self._sql.execute(
+        kept = self._sql.execute(
             "INSERT OR IGNORE INTO mandate_pseudonyms VALUES (?, ?, ?, ?, ?)",
             (mandate, *place, first, found),
         )
+        if kept.rowcount:
+            event = MandateEvaluated(
+                mandate=mandate,
+                department=place[0],
+                epoch=place[1],
+                first=first,
+                size=len(found) // PSEUDONYM_BYTES,
+                digest=sha256(found).digest(),
+            )
+            self._journal.note(event, now)
 
     def everybody(self, mandate: bytes, department: str, epoch: int) -> list[bytes]:
         """Give all pseudonyms of a mandate at a department in rising order."""
@@ -149,7 +180,9 @@ class MandateRows:
         ).fetchone()
         return Signed(holder=row[0], jwt=row[1]) if row else None
 
-    def add_list(self, mandate: bytes, listed: MandateList, series: int, jwt: bytes) -> None:
+    def add_list(
+        self, mandate: bytes, listed: MandateList, series: int, jwt: bytes, now: int
+    ) -> None:
         """Store a signed list."""
         self._sql.execute(
             "INSERT INTO mandate_list VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -158,10 +191,22 @@ class MandateRows:
                 *(series, listed.status_index, jwt),
             ),
         )
+        event = MandateListed(
+            mandate=mandate,
+            department=listed.audience,
+            epoch=listed.epoch,
+            jti=listed.jti,
+            list=sha256(jwt).digest(),
+            size=listed.size,
+            series=series,
+            index=listed.status_index,
+            expires=listed.expires,
+        )
+        self._journal.note(event, now)
 
     def draw(self, department: str, expires: int, random: Random) -> tuple[int, int]:
         """Take an unused status entry for a list; give series and index."""
-        return Entries(self._sql).draw(department, expires, random)
+        return Entries(self._sql, self._journal).draw(department, expires, random)
 
     def end_lists(self, mandate: bytes, department: str = "") -> None:
         """End the lists of a mandate for good, everywhere or at one department."""
@@ -172,12 +217,15 @@ class MandateRows:
             (int(Status.INVALID), mandate, department),
         )
 
-    def revoke(self, mandate: bytes, now: int) -> None:
+    def revoke(self, mandate: bytes, asked: Asked) -> None:
         """End a mandate and its lists for good."""
-        self._sql.execute(
-            "UPDATE mandate SET revoked = coalesce(revoked, ?) WHERE mandate = ?", (now, mandate)
+        ended = self._sql.execute(
+            "UPDATE mandate SET revoked = ? WHERE mandate = ? AND revoked IS NULL",
+            (asked.at, mandate),
         )
         self.end_lists(mandate)
+        if ended.rowcount:
+            self._journal.note(MandateRevoked(mandate=mandate, by=asked.by), asked.at)
 
 
 def _cut(ids: str) -> tuple[str, ...]:

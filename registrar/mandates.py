@@ -19,7 +19,8 @@ from federation.manifest import PartyRole
 from federation.party import Party
 from registrar.mandate_rows import Recorded
 from registrar.pseudonyms import Pseudonyms
-from registrar.store import Call, Store, Transaction
+from registrar.store import Store
+from registrar.transaction import Call, Transaction
 
 
 class MandateDesk:
@@ -62,11 +63,11 @@ class MandateDesk:
             known = tx.mandates.find(given.id)
             if known is None or known.version < given.version:
                 known = _new(given, order)
-                tx.mandates.begin(known)
+                tx.mandates.begin(known, now)
             if (known.document, known.salt) != (order.document, order.salt) or known.revoked:
                 raise Refused("MANDATE_INVALID", why="another document, or revoked")
             if not known.complete and order.ids:
-                _add(tx, given, known, order)
+                _add(tx, given, known, order, now)
             return max(known.people, order.first + len(order.ids))
 
     def _believed(self, document: bytes, caller: str, now: int) -> BatchMandate:
@@ -103,7 +104,7 @@ class MandateDesk:
             raise Refused("MANDATE_INVALID", why="no such part")
         found = b"".join(self._keys.of(department, epoch, labels.id_input(one)) for one in people)
         with self._store.write() as tx:
-            tx.mandates.keep_pseudonyms(order.id, (department, epoch), order.first, found)
+            tx.mandates.keep_pseudonyms(order.id, (department, epoch), order.first, found, now)
         return found
 
     def _sign(self, call: Call, order: Order, now: int) -> bytes:
@@ -136,7 +137,7 @@ class MandateDesk:
                 blocks=tuple(hashlib.sha256(one).digest() for one in blocks_of(people)),
             )
             jwt = mandate_list.issue(listed, self._party.key)
-            tx.mandates.add_list(order.id, listed, series, jwt)
+            tx.mandates.add_list(order.id, listed, series, jwt, now)
             return jwt
 
     def _complete(
@@ -169,7 +170,7 @@ def _new(given: BatchMandate, order: Order) -> Recorded:
     )
 
 
-def _add(tx: Transaction, given: BatchMandate, known: Recorded, order: Order) -> None:
+def _add(tx: Transaction, given: BatchMandate, known: Recorded, order: Order, now: int) -> None:
     """Store the next part, and with the last hold all of them to the signed digest.
 
     Raises:
@@ -186,4 +187,4 @@ def _add(tx: Transaction, given: BatchMandate, known: Recorded, order: Order) ->
         people = mandate.people_digest(order.salt, tx.mandates.numbers(given.id))
         if people != given.people:
             raise Refused("MANDATE_INVALID", why="digest of the list")
-        tx.mandates.complete(given.id)
+        tx.mandates.complete(given, now)

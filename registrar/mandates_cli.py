@@ -7,11 +7,10 @@ from typing import Annotated, Final
 
 import typer
 
-from federation.clock import SystemClock
 from federation.errors import BadInput
 from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
 from registrar.mandate_rows import Recorded
-from registrar.opening import opened
+from registrar.opening import opened, operator
 
 app = typer.Typer()
 mandate_app = typer.Typer(help="单份批量授权 One batch mandate", no_args_is_help=True)
@@ -58,7 +57,7 @@ def revoke(
         found = [one for one in tx.mandates.all() if one.id.hex() == number.lower()]
         if not found:
             raise BadInput("MANDATE_UNKNOWN")
-        tx.mandates.revoke(found[0].id, SystemClock().now())
+        tx.mandates.revoke(found[0].id, operator(folder))
     at.emit({"mandate": number, "state": "REVOKED"})
     at.say(f"{number} 已撤销", f"{number} revoked")
 

@@ -8,6 +8,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from federation.enrolment import BlindBatch
+from federation.log.registrar_events import PseudonymsEvaluated, RollDeclared
+from registrar.journal import Journal
 from registrar.pseudonyms import Admitted, Standing
 
 
@@ -24,8 +26,9 @@ class Growth:
 class Rolls:
     """Batches and rolls, as one transaction sees them."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, journal: Journal) -> None:
         self._sql = connection
+        self._journal = journal
 
     def standing(self, department: str, batch: BlindBatch) -> Standing:
         """Give what is counted for a department in the year of a batch, and under its number."""
@@ -58,6 +61,17 @@ class Rolls:
                 *(len(batch.elements), batch.roll, batch.commitment, now),
             ),
         )
+        event = PseudonymsEvaluated(
+            department=department,
+            tag=batch.tag,
+            epoch=batch.epoch,
+            batch_no=batch.batch_no,
+            digest=new.digest,
+            size=len(batch.elements),
+            roll=batch.roll,
+            commitment=batch.commitment,
+        )
+        self._journal.note(event, now)
         if new.grows:
             self.grow(department, batch.epoch, new.roll, now)
 
@@ -72,6 +86,7 @@ class Rolls:
     def grow(self, department: str, epoch: int, roll: int, now: int) -> None:
         """Store a roll that is larger than any before."""
         self._sql.execute("INSERT INTO roll VALUES (?, ?, ?, ?)", (department, epoch, roll, now))
+        self._journal.note(RollDeclared(department=department, epoch=epoch, roll=roll), now)
 
     def growths(self) -> list[Growth]:
         """List the first roll and every growth, by department and year."""

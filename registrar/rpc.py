@@ -21,7 +21,7 @@ from registrar.desk import Desk
 from registrar.endings import Endings
 from registrar.mandates import MandateDesk
 from registrar.status import StatusPublisher
-from registrar.store import Call
+from registrar.transaction import Call
 
 End = Callable[[Call, Sequence[str]], list[ConsentReceipt]]
 """Does to the caller's consents what a method says, by their numbers."""

@@ -1,6 +1,7 @@
 """Write ``requirements.lock``: every package with its hashes, no addresses, for any platform.
 
-Knows uv. Does not install anything.
+The extra ``fuzz`` is left out: it is large, and for few platforms. Knows uv. Does not install
+anything.
 """
 
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 COMMAND = (
     "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
-    " --all-extras --quiet"
+    " --extra dev --quiet"
     " pyproject.toml -o requirements.lock"
 )
 

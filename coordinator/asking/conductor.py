@@ -21,7 +21,7 @@ from threading import Lock
 from typing import Final
 
 from coordinator.asking.flow import Flow
-from coordinator.asking.journal import Batch, Journal
+from coordinator.asking.journal import Batch, Journal, Received
 from coordinator.asking.requests import Asker, Wanted, compose, parts, read_reply
 from coordinator.asking.transport import Transport
 from coordinator.asking.waiting import BatchState, Open
@@ -72,13 +72,17 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What the conductor works through; ``jitter`` gives a factor from 0 to 1."""
+    """What the conductor works through; ``jitter`` gives a factor from 0 to 1.
+
+    ``check_sound`` raises where the log is not what it was: then nobody is asked.
+    """
 
     journal: Journal
     transport: Transport
     clock: Clock
     random: Callable[[int], bytes] = field(default=os.urandom)
     jitter: Callable[[], float] = field(default=chance)
+    check_sound: Callable[[], None] = field(default=lambda: None)
     monotonic: Callable[[], float] = field(default=time.monotonic)
 
 
@@ -154,7 +158,12 @@ class Conductor:
         group: int = 1,
         again: bool = False,
     ) -> None:
-        """Ask what the cases have open, and go on with what was on its way."""
+        """Ask what the cases have open, and go on with what was on its way.
+
+        Raises:
+            Unavailable: as ``Ports.check_sound``, or DATABASE_UNAVAILABLE.
+        """
+        self._ports.check_sound()
         todo = units(self._ports.journal.open_questions(case_ids, again=again), group)
         if not todo:
             return
@@ -296,14 +305,14 @@ class Lane:
     def _put(self, batch: Batch) -> Sequence[int]:
         """Send one request until it is answered or given up; give what must be put anew."""
         if batch.ended:
-            self._ports.journal.end(batch.id, BatchState.REPLACED, "CONSENT_REVOKED")
+            self._ports.journal.end(batch, BatchState.REPLACED, "CONSENT_REVOKED")
             return batch.asks
         began = self._ports.monotonic()
         for attempt in range(1 if self._absent else self._patience.tries):
             if attempt and not self._pause(attempt, began):
                 break
             if not (batch.sent or attempt) and self._late(batch):
-                self._ports.journal.end(batch.id, BatchState.REPLACED, "EXPIRED")
+                self._ports.journal.end(batch, BatchState.REPLACED, "EXPIRED")
                 return batch.asks
             self._ports.journal.sending(batch.id)
             try:
@@ -313,7 +322,7 @@ class Lane:
                 if isinstance(e, Unavailable) or code in _TRANSIENT:
                     self._ports.journal.note(batch.id, code)
                     continue
-                self._ports.journal.end(batch.id, BatchState.FAILED, code)
+                self._ports.journal.end(batch, BatchState.FAILED, code)
                 self._tell(State.REFUSED, batch.cases, batch.items, began, code)
                 return ()
             self._absent = False
@@ -325,17 +334,18 @@ class Lane:
         return ()
 
     def _take(self, batch: Batch, raw: bytes, began: float) -> Sequence[int]:
+        millis = round((self._ports.monotonic() - began) * 1000)
+        came = Received(data=raw, at=self._ports.clock.now(), millis=millis)
         try:
             reply = read_reply(batch.request, raw, self._keys)
         except PeerFault as e:
-            self._ports.journal.end(batch.id, BatchState.FAILED, e.code, raw)
+            self._ports.journal.end(batch, BatchState.FAILED, e.code, came)
             self._tell(State.REFUSED, batch.cases, batch.items, began, e.code)
             return ()
         if reply.too_late and self._late(batch):
-            self._ports.journal.end(batch.id, BatchState.REPLACED, "EXPIRED", raw)
+            self._ports.journal.end(batch, BatchState.REPLACED, "EXPIRED", came)
             return batch.asks
-        millis = round((self._ports.monotonic() - began) * 1000)
-        again = self._ports.journal.answered(batch.id, raw, reply, millis)
+        again = self._ports.journal.answered(batch, came, reply)
         if len(again) < batch.items:
             state = State.REFUSED if reply.refused == batch.items else State.ANSWERED
             answered = batch.items - len(again)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from coordinator.asking.mandate_books import Filed, MandateBooks
+from coordinator.asking.mandate_books import Filed, Listed, MandateBooks
 from federation import catalogue, mandate, mandate_list
 from federation.clock import Clock
 from federation.errors import BadInput, PeerFault, Refused
@@ -170,7 +170,8 @@ class Enlistment:
         )
         if not fits:
             raise PeerFault("WRONG_ANSWER", sender=self._party.manifest.registrar.id)
-        self._books.keep_list(filed.id, department, receipt.signed_list, found)
+        kept = Listed(department=department, signed_list=receipt.signed_list, presented=False)
+        self._books.keep_list(filed.id, kept, found, self._clock.now())
 
     def _read(self, signed_list: bytes) -> MandateList:
         return mandate_list.read(signed_list, self._party.manifest.registrar.keys)

@@ -7,6 +7,7 @@ Knows the states of a batch of questions:
       │       │                      its questions go out under a new qid
       └───────┴────> FAILED          the department, or the answer, was not what the protocol allows
 
+What is kept is in the log, in the same transaction: nothing is sent that is not there.
 Does not know signatures or sockets, and waits for nobody.
 """
 
@@ -16,11 +17,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Update, bindparam, insert, select, update
 
+from coordinator import log_entries
 from coordinator.asking import waiting
 from coordinator.asking.requests import Reply, Request, Wanted
 from coordinator.asking.waiting import TRANSIENT, BatchState, Open
 from coordinator.casework.filed import ConsentStage
 from coordinator.database import Database
+from coordinator.log_book import append
+from coordinator.log_entries import Exchange
 from coordinator.schema import (
     answer,
     ask,
@@ -54,6 +58,15 @@ class Batch:
     asks: tuple[int, ...]
     sent: bool = False
     ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What came from a department, believed or not: when (UTC seconds), after how long."""
+
+    data: bytes = field(repr=False)
+    at: int
+    millis: int = 0
 
 
 _BATCH = select(question_batch).where(question_batch.c.batch_id == bindparam("of"))
@@ -127,7 +140,7 @@ class Journal:
             return waiting.wanted(connection, ask_ids)
 
     def keep(self, department: str, wanted: Sequence[Wanted], request: Request) -> Batch:
-        """Keep a signed request before it is sent."""
+        """Keep a signed request, and log it, before it is sent."""
         with self._database.writing() as connection:
             made = connection.execute(
                 insert(question_batch).values(
@@ -157,6 +170,8 @@ class Journal:
                     for position, one in enumerate(wanted)
                 ],
             )
+            logged = Exchange(department=department, request=request.data, number=batch_id)
+            append(connection, [log_entries.sent(logged)])
         return Batch(
             id=batch_id,
             department=department,
@@ -194,17 +209,17 @@ class Journal:
         with self._database.writing() as connection:
             connection.execute(_NOTE, {"of": batch_id, "code": code})
 
-    def end(self, batch_id: int, state: BatchState, code: str, reply: bytes | None = None) -> None:
+    def end(self, batch: Batch, state: BatchState, code: str, came: Received | None = None) -> None:
         """End a request without answers, keeping what came instead."""
         with self._database.writing() as connection:
-            row = {"of": batch_id, "to": state.value, "code": code, "reply": reply, "took": 0}
-            connection.execute(_END, row)
+            _end(connection, batch, state, code, came)
 
-    def answered(self, batch_id: int, raw: bytes, reply: Reply, millis: int) -> list[int]:
+    def answered(self, batch: Batch, came: Received, reply: Reply) -> list[int]:
         """Keep an answer with its exact bytes; give the questions to be put with a presentation.
 
         A refused recheck leaves the answer before it as the newest.
         """
+        batch_id = batch.id
         with self._database.writing() as connection:
             asks = connection.execute(_ASKS_OF, {"of": batch_id}).all()
             rows = [_answer_row(batch_id, i, one) for i, one in enumerate(reply.answers)]
@@ -227,9 +242,20 @@ class Journal:
                 if one.outcome is Outcome.REFUSED and one.refusal in DOUBTED
             }
             _each(connection, _DOUBT, [{"of": case_id} for case_id in doubted])
-            row = {"of": batch_id, "to": BatchState.ANSWERED.value, "code": ""}
-            connection.execute(_END, row | {"reply": raw, "took": millis})
+            _end(connection, batch, BatchState.ANSWERED, "", came)
         return [row.ask_id for row in asks if row.ask_id in again]
+
+
+def _end(
+    connection: Connection, batch: Batch, state: BatchState, code: str, came: Received | None
+) -> None:
+    """Note how a request has ended; what came is kept, and logged."""
+    row: dict[str, Any] = {"of": batch.id, "to": state.value, "code": code}
+    row |= {"reply": came.data, "took": came.millis} if came else {"reply": None, "took": 0}
+    if came:
+        logged = Exchange(department=batch.department, request=batch.request, number=batch.id)
+        append(connection, [log_entries.came(logged, came.data, came.at)])
+    connection.execute(_END, row)
 
 
 def _each(connection: Connection, statement: Update, rows: Sequence[dict[str, Any]]) -> None:

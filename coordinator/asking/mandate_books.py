@@ -1,7 +1,7 @@
 """Batch mandates as they lie in the database: people, lists, blocks, questions and answers.
 
-Knows rows and how they become values again. Every method is one transaction: what it returns from
-is on the disk. Does not know signatures or sockets.
+Knows rows and how they become values again. Every method is one transaction, with what the log says
+of it: what it returns from is on the disk. Does not know signatures or sockets.
 
 A question to a block is SENT before it goes out. Then it is ANSWERED; or it came to nothing, ENDED,
 and is put anew by the next run. Questions are put once a round.
@@ -15,7 +15,11 @@ from enum import StrEnum
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
+from coordinator import log_entries
+from coordinator.asking.journal import Received
 from coordinator.database import Database
+from coordinator.log_book import append
+from coordinator.log_entries import Exchange
 from coordinator.schema import mandate, mandate_ask, mandate_block, mandate_list, mandate_part
 from federation import limits
 from federation.errors import BadInput
@@ -147,9 +151,10 @@ class MandateBooks:
                 yield row.first, tuple(ids[i : i + size] for i in range(0, len(ids), size))
 
     def keep_list(
-        self, mandate_id: bytes, department: str, signed_list: bytes, pseudonyms: list[bytes]
+        self, mandate_id: bytes, listed: Listed, pseudonyms: list[bytes], now: int
     ) -> None:
         """Keep a department's list in place of an older one; ``pseudonyms`` by place."""
+        department = listed.department
         places = sorted(range(len(pseudonyms)), key=pseudonyms.__getitem__)
         rising = [pseudonyms[place] for place in places]
         with self._database.writing() as connection:
@@ -157,7 +162,9 @@ class MandateBooks:
                 here = (table.c.mandate_id == mandate_id) & (table.c.department == department)
                 connection.execute(delete(table).where(here))
             row = {"mandate_id": mandate_id, "department": department, "presented": 0}
-            connection.execute(insert(mandate_list), row | {"signed_list": signed_list})
+            connection.execute(insert(mandate_list), row | {"signed_list": listed.signed_list})
+            told = log_entries.enlisted(mandate_id, department, listed.signed_list, now)
+            append(connection, [told])
             for number, block in enumerate(blocks_of(rising)):
                 first, people = number * limits.MANDATE_BLOCK, len(block) // PSEUDONYM_BYTES
                 whose = struct.pack(f">{people}I", *places[first : first + people])
@@ -232,7 +239,7 @@ class MandateBooks:
             return {row[0]: row[1] for row in connection.execute(answered)}
 
     def send(self, one: Filed, department: str, block: int, pair: Pair, request: bytes) -> Sent:
-        """Keep a signed question before it is sent."""
+        """Keep a signed question, and log it, before it is sent."""
         with self._database.writing() as connection:
             made = connection.execute(
                 insert(mandate_ask).values(
@@ -246,34 +253,39 @@ class MandateBooks:
                     state=AskState.SENT.value,
                 )
             )
-        (ask_id,) = made.inserted_primary_key or (0,)
-        return Sent(ask_id=ask_id, block=block, pair=pair, request=request)
+            (ask_id,) = made.inserted_primary_key or (0,)
+            sent = Sent(ask_id=ask_id, block=block, pair=pair, request=request)
+            append(connection, [log_entries.sent(_exchange(department, sent))])
+        return sent
 
-    def answer(self, one: Filed, department: str, sent: Sent, said: bytes, receipt: bytes) -> None:
+    def answer(self, one: Filed, department: str, sent: Sent, said: bytes, came: Received) -> None:
         """Keep an answer with its exact bytes; the department now has list and block."""
-        ended = {"state": AskState.ANSWERED.value, "said": said, "receipt": receipt}
-        self._end(one, department, sent, ended, presented=1)
+        ended = {"state": AskState.ANSWERED.value, "said": said, "receipt": came.data}
+        self._end(one, department, sent, came, ended, presented=1)
 
     def end(
-        self, one: Filed, department: str, sent: Sent, receipt: bytes, *, forgotten: bool
+        self, one: Filed, department: str, sent: Sent, came: Received, *, forgotten: bool
     ) -> None:
         """Keep what came instead of an answer; the question is to be put anew.
 
         ``forgotten``: the department does not have list or block any more.
         """
-        ended = {"state": AskState.ENDED.value, "receipt": receipt}
-        self._end(one, department, sent, ended, presented=0 if forgotten else None)
+        ended = {"state": AskState.ENDED.value, "receipt": came.data}
+        self._end(one, department, sent, came, ended, presented=0 if forgotten else None)
 
     def _end(
         self,
         one: Filed,
         department: str,
         sent: Sent,
+        came: Received,
         values: Mapping[str, object],
         *,
         presented: int | None,
     ) -> None:
         with self._database.writing() as connection:
+            said = log_entries.came(_exchange(department, sent), came.data, came.at)
+            append(connection, [said])
             asked = update(mandate_ask).where(mandate_ask.c.ask_id == sent.ask_id)
             connection.execute(asked.values(values))
             if presented is None:
@@ -288,6 +300,10 @@ class MandateBooks:
                 & (mandate_block.c.block == sent.block)
             )
             connection.execute(update(mandate_block).where(block).values(presented=presented))
+
+
+def _exchange(department: str, sent: Sent) -> Exchange:
+    return Exchange(department=department, request=sent.request, number=sent.ask_id, mandate=True)
 
 
 def _of_round(one: Filed, department: str, state: AskState) -> Select[tuple[int, int, str, str]]:

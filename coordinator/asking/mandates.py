@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from coordinator.asking.conductor import Patience
+from coordinator.asking.journal import Received
 from coordinator.asking.mandate_books import Block, Filed, Listed, MandateBooks, Sent
 from coordinator.asking.requests import Asker
 from crypto.keys import VerifyKey
@@ -47,12 +48,13 @@ Tell = Callable[[Standing], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What a run works through."""
+    """What a run works through; ``check_sound`` raises where the log is not what it was."""
 
     books: MandateBooks
     call: Call
     clock: Clock
     monotonic: Callable[[], float] = field(default=time.monotonic)
+    check_sound: Callable[[], None] = field(default=lambda: None)
 
 
 def questions_of(
@@ -90,7 +92,9 @@ class MandateRun:
 
         Raises:
             BadInput: MANDATE_NOT_ENLISTED.
+            Unavailable: as ``Ports.check_sound``.
         """
+        self._ports.check_sound()
         given, _ = mandate.look(filed.document)
         wanted = questions_of(given, self._manifest, self._catalogue)
         lists = self._ports.books.lists(filed.id)
@@ -234,21 +238,25 @@ class _Lane:
         """Send one question and keep what comes.
 
         Raises:
-            PeerFault, Refused, Unavailable: as the department says, or says nothing.
+            PeerFault, Refused, Unavailable: as the department says, or says nothing. An answer that
+                is not what the protocol allows is kept, and the question put anew by the next run.
         """
         department = self._listed.department
         batch = codec.decode_batch(sent.request)
         raw = self._patiently(codec.encode_batch(self._showing(batch, block) if show else batch))
-        header = signed.claimed_header(batch)
-        said = mandate_messages.open_answer(
-            raw, header, block.pseudonyms, self._run.keys(department)
-        )
+        came = Received(data=raw, at=self._run.ports.clock.now())
+        header, keys = signed.claimed_header(batch), self._run.keys(department)
+        try:
+            said = mandate_messages.open_answer(raw, header, block.pseudonyms, keys)
+        except PeerFault:
+            self._books.end(self._filed, department, sent, came, forgotten=False)
+            raise
         if said.whole:
             forgotten = said.answer.outcome is Outcome.PRESENT_AGAIN
-            self._books.end(self._filed, department, sent, raw, forgotten=forgotten)
+            self._books.end(self._filed, department, sent, came, forgotten=forgotten)
         else:
             packed = mandate_messages.frozen(said)
-            self._books.answer(self._filed, department, sent, packed, raw)
+            self._books.answer(self._filed, department, sent, packed, came)
         return said
 
     def _showing(self, batch: SignedBatch, block: Block) -> SignedBatch:

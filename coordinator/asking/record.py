@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select
 
 from coordinator.asking.questions import Ask, Told
+from coordinator.asking.waiting import BatchState
 from coordinator.database import Database, chunks
 from coordinator.schema import answer, ask, question, question_batch
 from federation.exchange import Answer, Outcome, Refusal, Scope
@@ -25,6 +26,16 @@ class Exchange:
     receipt: bytes = field(repr=False)
     items: int
     mine: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A request that was answered, and which of its items are a case's: position and place."""
+
+    department: str
+    request: bytes = field(repr=False)
+    receipt: bytes = field(repr=False)
+    mine: tuple[tuple[int, int], ...]
 
 
 _TOLD = (
@@ -65,6 +76,17 @@ _COUNTS = (
     select(ask.c.case_id, func.count(), func.count(ask.c.answered_by))
     .where(ask.c.case_id.in_(bindparam("ids", expanding=True)))
     .group_by(ask.c.case_id)
+)
+_MINE = (
+    select(question.c.batch_id, question.c.position, ask.c.place)
+    .join(ask, ask.c.ask_id == question.c.ask_id)
+    .join(question_batch, question_batch.c.batch_id == question.c.batch_id)
+    .where(
+        ask.c.case_id == bindparam("of"),
+        question_batch.c.receipt.is_not(None),
+        question_batch.c.state != BatchState.FAILED.value,
+    )
+    .order_by(question.c.batch_id, question.c.position)
 )
 _BATCH = select(question_batch).where(question_batch.c.batch_id == bindparam("of"))
 
@@ -112,6 +134,23 @@ class Record:
                     items=row.items,
                     mine=mine,
                 )
+
+    def settled(self, case_id: str) -> list[Settled]:
+        """Read every request about a case that came back with a true answer, in their order."""
+        mine: dict[int, list[tuple[int, int]]] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(_MINE, {"of": case_id}):
+                mine.setdefault(row.batch_id, []).append((row.position, row.place))
+            return [
+                Settled(
+                    department=row.department,
+                    request=bytes(row.request),
+                    receipt=bytes(row.receipt),
+                    mine=tuple(items),
+                )
+                for batch_id, items in mine.items()
+                for row in [connection.execute(_BATCH, {"of": batch_id}).one()]
+            ]
 
 
 def _told_of(row: Row[Any], code: str) -> Told:

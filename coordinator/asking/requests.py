@@ -12,11 +12,10 @@ from itertools import groupby
 from typing import Final
 
 from crypto.keys import SigningKey, VerifyKey
+from federation import bundle, limits
 from federation import consent as sd_jwt
-from federation import limits
 from federation.errors import PeerFault
 from federation.exchange import ASK, Answer, Header, Outcome, Purpose, Question, Refusal
-from federation.strictjson import dumps
 from federation.wire import codec, signed
 from federation.wire.signed import Random
 
@@ -114,8 +113,7 @@ def case_reference(case: CaseTerms, department: str) -> bytes:
     Opened to an auditor by giving ``department_salt``, which tells nothing about another one's.
     """
     salt = department_salt(case, department)
-    words = [case.case_id, case.commission, case.operator]
-    return hashlib.sha256(salt + dumps(words)).digest()
+    return bundle.case_reference(salt, case.case_id, case.commission, case.operator)
 
 
 def department_salt(case: CaseTerms, department: str) -> bytes:

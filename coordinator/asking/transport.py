@@ -9,6 +9,8 @@ from typing import Protocol
 from federation.exchange import ASK, ASK_MANDATE, ASK_STREAM
 from federation.manifest import Manifest, PartyRole
 from federation.wire.channel import Peers
+from federation.wire.count_messages import COUNT
+from federation.wire.receipt_messages import PROVE
 
 
 class Transport(Protocol):
@@ -65,3 +67,21 @@ class WireTransport:
         """
         node = self._manifest.party(department, PartyRole.NODE)
         return self._peers.call(node, ASK_MANDATE, request, timeout=self._timeout)
+
+    def prove(self, department: str, request: bytes) -> bytes:
+        """Ask once for the proof that an exchange is in the department's log.
+
+        Raises:
+            Refused, PeerFault, Unavailable: as ``Peers.call``.
+        """
+        node = self._manifest.party(department, PartyRole.NODE)
+        return self._peers.call(node, PROVE, request, timeout=self._timeout)
+
+    def count(self, department: str, request: bytes) -> bytes:
+        """Ask once how often tokens were used.
+
+        Raises:
+            Refused, PeerFault, Unavailable: as ``Peers.call``.
+        """
+        node = self._manifest.party(department, PartyRole.NODE)
+        return self._peers.call(node, COUNT, request, timeout=self._timeout)

@@ -16,11 +16,10 @@ from coordinator.asking.planner import Surroundings
 from coordinator.findings.assess import Row, Status
 from coordinator.findings.leaving import Leaving
 from coordinator.findings.report import Report, day
-from coordinator.words import known, reason, say
-from federation import catalogue
-from federation.catalogue import Form, ParameterKind, Predicate, Register, Unit
+from coordinator.words import reason, say
+from federation import catalogue, words
+from federation.catalogue import ParameterKind
 from federation.clock import business_time
-from federation.exchange import Answer, Outcome
 
 WIDTH = 100
 MARK = "▲"
@@ -77,19 +76,8 @@ def result(row: Row, around: Surroundings, lang: str) -> str:
     if row.answer is None or row.status in {Status.REFUSED, Status.STALE, Status.UNAVAILABLE}:
         return say("status", row.status.value, lang)
     predicate = around.catalogue.predicate(row.predicate)
-    match row.answer.outcome:
-        case Outcome.YES | Outcome.NO:
-            return _yes_no(predicate, row.answer.outcome, lang)
-        case Outcome.BAND:
-            return _band(row, predicate, row.answer, around, lang)
-        case Outcome.COUNT:
-            return _count(predicate, row.answer.value, lang)
-        case Outcome.ENUM:
-            return _value(predicate, row.answer.value, lang)
-        case Outcome.UNKNOWN_IDENTITY:
-            return say("answer", "unknown_identity", lang)
-        case _:
-            return say("status", Status.NO_RECORD.value, lang)
+    parameter = around.policy.parameters.get(row.parameter)
+    return words.outcome(row.answer, predicate, parameter, lang)
 
 
 def item(row: Row, around: Surroundings, lang: str) -> str:
@@ -125,7 +113,7 @@ def _head(shown: Report, around: Surroundings, lang: str) -> RenderableType:
     table.add_column()
     table.add_column(justify="center")
     table.add_column(justify="right")
-    purpose = say("purpose", shown.purpose, lang)
+    purpose = words.say("purpose", shown.purpose, lang)
     table.add_row(
         Text(say("report", "title", lang, case=shown.case_id), style="bold"),
         say("report", "programme", lang, programme=programme, purpose=purpose),
@@ -153,8 +141,8 @@ def _rows(shown: Report, around: Surroundings, lang: str) -> RenderableType:
     for key, ratio in columns:
         # Chinese has no blanks to break at, so a long cell is folded where it is full.
         most = None if ratio else _MOST[key]
-        words = say("report", key, lang)
-        table.add_column(words, ratio=ratio, max_width=most, overflow="fold")
+        title = say("report", key, lang)
+        table.add_column(title, ratio=ratio, max_width=most, overflow="fold")
     previous = ""
     for line, people in _lines(shown, around, lang):
         mark = f" {MARK}" if line.status is Status.FOUND else ""
@@ -205,15 +193,15 @@ def _whom(people: Sequence[int | None], shown: Report, lang: str) -> str:
 
 
 def _counts(shown: Report, lang: str) -> str:
-    words = [_counted(shown, status, lang) for status in (Status.FOUND, Status.NOTHING_FOUND)]
+    counts = [_counted(shown, status, lang) for status in (Status.FOUND, Status.NOTHING_FOUND)]
     further = (Status.INFORMATION, Status.NO_RECORD, Status.STALE, Status.NOT_ASKED)
-    words += [_counted(shown, status, lang) for status in further if shown.count(status)]
+    counts += [_counted(shown, status, lang) for status in further if shown.count(status)]
     kinds = shown.missing_kinds()
     names = say("report", "separator", lang).join(catalogue.kind(k).label(lang) for k in kinds)
     key = "not_covered_kinds" if kinds else "not_covered"
-    words.append(say("report", key, lang, count=len(kinds), kinds=names))
-    words += [_bare(shown, status, lang) for status in (Status.REFUSED, Status.UNAVAILABLE)]
-    return " · ".join(words)
+    counts.append(say("report", key, lang, count=len(kinds), kinds=names))
+    counts += [_bare(shown, status, lang) for status in (Status.REFUSED, Status.UNAVAILABLE)]
+    return " · ".join(counts)
 
 
 def _seconds(millis: int) -> str:
@@ -229,48 +217,3 @@ def _bare(shown: Report, status: Status, lang: str) -> str:
 def _counted(shown: Report, status: Status, lang: str) -> str:
     word = say("status", status.value, lang)
     return say("report", "count", lang, status=word, count=shown.count(status))
-
-
-def _yes_no(predicate: Predicate, outcome: Outcome, lang: str) -> str:
-    """Say "is there any" of a register of events, "is it so" of everything else."""
-    yes = outcome is Outcome.YES
-    if predicate.register is Register.EVENT and predicate.form in {Form.BOOLEAN, Form.WINDOW}:
-        return say("answer", "has" if yes else "none", lang)
-    if predicate.form is Form.ENUM:
-        return say("answer", "none", lang)
-    return say("answer", "yes" if yes else "no", lang)
-
-
-def _count(predicate: Predicate, count: int, lang: str) -> str:
-    if count == 0:
-        return say("answer", "none", lang)
-    return say("answer", "capped", lang, count=count) if count >= predicate.cap else str(count)
-
-
-def _value(predicate: Predicate, index: int, lang: str) -> str:
-    word = predicate.values[index] if index < len(predicate.values) else str(index)
-    key = f"{predicate.id}_{word}"
-    return say("value", key, lang) if known("value", key) else word
-
-
-def _band(row: Row, predicate: Predicate, answer: Answer, around: Surroundings, lang: str) -> str:
-    parameter = around.policy.parameters.get(row.parameter)
-    edges = parameter.edges if parameter else ()
-    band = answer.value
-    if not edges or band > len(edges):
-        return say("answer", "band_bare", lang, band=band)
-    if band == 0 and edges[0] == 0:
-        return say("answer", "none", lang)
-    unit = say("unit", predicate.unit.value, lang) if predicate.unit is not Unit.NONE else ""
-    low = _amount(edges[band - 1], predicate.unit) if band else ""
-    high = _amount(edges[band], predicate.unit) if band < len(edges) else ""
-    key = "band_first" if not band else "band_last" if not high else "band_middle"
-    return say("answer", key, lang, low=low, high=high, unit=unit).rstrip()
-
-
-def _amount(number: int, unit: Unit) -> str:
-    """Write an integer of a hundredths unit without needless decimals."""
-    if unit not in {Unit.FEN, Unit.AREA}:
-        return f"{number:,}"
-    whole, rest = divmod(number, 100)
-    return f"{whole:,}.{rest:02d}" if rest else f"{whole:,}"

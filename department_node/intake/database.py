@@ -35,6 +35,7 @@ def database_rows(source: Path, table: str | None) -> Iterator[tuple[Rows, froze
     """
     with closing(_connect(source)) as connection:
         try:
+            _check_whole(source, connection)
             name = _chosen(connection, table)
             columns = connection.execute(f"PRAGMA table_info({quoted(name)})").fetchall()
         except sqlite3.Error as error:
@@ -56,6 +57,13 @@ def _connect(source: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA trusted_schema = 0")
     connection.execute("PRAGMA cell_size_check = 1")
     return connection
+
+
+def _check_whole(source: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a file cut within its last page: SQLite would read zeros, and rows of nothing."""
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    if source.stat().st_size % page:
+        raise BadInput("IMPORT_GARBAGE", row=1)
 
 
 def _chosen(connection: sqlite3.Connection, table: str | None) -> str:

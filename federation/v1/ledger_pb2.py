@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66\x65\x64\x65ration/v1/ledger.proto\x12\rfederation.v1\"\xb2\x01\n\x0bLedgerEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\x0f\n\x07request\x18\x04 \x01(\x0c\x12\x19\n\x11request_signature\x18\x05 \x01(\x0c\x12\x0e\n\x06\x61nswer\x18\x06 \x01(\x0c\x12\x16\n\x0erequest_leaves\x18\x07 \x01(\x0c\x12\x15\n\ranswer_leaves\x18\x08 \x01(\x0c\x12\x0e\n\x06tokens\x18\t \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66\x65\x64\x65ration/v1/ledger.proto\x12\rfederation.v1\"\x83\x01\n\x0bLedgerEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\x0f\n\x07request\x18\x04 \x01(\x0c\x12\x19\n\x11request_signature\x18\x05 \x01(\x0c\x12\x0e\n\x06\x61nswer\x18\x06 \x01(\x0c\x12\x0e\n\x06\x62\x65side\x18\x07 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'federation.v1.ledger_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LEDGERENTRY']._serialized_start=46
-  _globals['_LEDGERENTRY']._serialized_end=224
+  _globals['_LEDGERENTRY']._serialized_end=177
 # @@protoc_insertion_point(module_scope)

@@ -26,9 +26,7 @@ class LedgerEntry(_message.Message):
     REQUEST_FIELD_NUMBER: _builtins.int
     REQUEST_SIGNATURE_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
-    REQUEST_LEAVES_FIELD_NUMBER: _builtins.int
-    ANSWER_LEAVES_FIELD_NUMBER: _builtins.int
-    TOKENS_FIELD_NUMBER: _builtins.int
+    BESIDE_FIELD_NUMBER: _builtins.int
     at: _builtins.int
     kind: _builtins.str
     caller: _builtins.str
@@ -36,11 +34,8 @@ class LedgerEntry(_message.Message):
     """Signed payloads (headers) of request and answer, and their signatures."""
     request_signature: _builtins.bytes
     answer: _builtins.bytes
-    request_leaves: _builtins.bytes
-    """32-byte leaves of the items, one after the other."""
-    answer_leaves: _builtins.bytes
-    tokens: _builtins.bytes
-    """16-byte ids of the consent tokens that were used, one an item, zeros where none was read."""
+    beside: _builtins.bytes
+    """SHA-256 of what is kept beside: the items' leaves and token ids, or the whole signed message."""
     def __init__(
         self,
         *,
@@ -50,13 +45,11 @@ class LedgerEntry(_message.Message):
         request: _builtins.bytes = ...,
         request_signature: _builtins.bytes = ...,
         answer: _builtins.bytes = ...,
-        request_leaves: _builtins.bytes = ...,
-        answer_leaves: _builtins.bytes = ...,
-        tokens: _builtins.bytes = ...,
+        beside: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_leaves", b"answer_leaves", "at", b"at", "caller", b"caller", "kind", b"kind", "request", b"request", "request_leaves", b"request_leaves", "request_signature", b"request_signature", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "at", b"at", "beside", b"beside", "caller", b"caller", "kind", b"kind", "request", b"request", "request_signature", b"request_signature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,33 +23,42 @@ _sym_db = _symbol_database.Default()
 
 
 from federation.v1 import envelope_pb2 as federation_dot_v1_dot_envelope__pb2
+from federation.v1 import receipt_pb2 as federation_dot_v1_dot_receipt__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66\x65\x64\x65ration/v1/node.proto\x12\rfederation.v1\x1a\x1c\x66\x65\x64\x65ration/v1/envelope.proto\"e\n\x08Question\x12\x14\n\x0cpresentation\x18\x01 \x01(\x0c\x12\x0b\n\x03jti\x18\x02 \x01(\x0c\x12\x11\n\tpredicate\x18\x03 \x01(\t\x12\x11\n\tparameter\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61se_ref\x18\x05 \x01(\x0c\"\x8f\x02\n\x06\x41nswer\x12\'\n\x07outcome\x18\x01 \x01(\x0e\x32\x16.federation.v1.Outcome\x12\r\n\x05value\x18\x02 \x01(\r\x12\'\n\x07refusal\x18\x03 \x01(\x0e\x32\x16.federation.v1.Refusal\x12\r\n\x05\x61s_of\x18\x04 \x01(\r\x12#\n\x05scope\x18\x05 \x01(\x0e\x32\x14.federation.v1.Scope\x12\x13\n\x0b\x65nrolled_to\x18\x06 \x01(\r\x12\x13\n\x0bperiod_from\x18\x07 \x01(\r\x12\x11\n\tperiod_to\x18\x08 \x01(\r\x12\x16\n\x0epolicy_version\x18\t \x01(\r\x12\x0e\n\x06use_no\x18\n \x01(\r\x12\x0b\n\x03pad\x18\x0f \x01(\x0c\"T\n\x0fMandateQuestion\x12\x0c\n\x04list\x18\x01 \x01(\x0c\x12\r\n\x05\x62lock\x18\x02 \x01(\r\x12\x11\n\tpredicate\x18\x03 \x01(\t\x12\x11\n\tparameter\x18\x04 \x01(\t\"k\n\rMandateAnswer\x12)\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x17.federation.v1.Envelope\x12\x0e\n\x06\x61nswer\x18\x02 \x01(\x0c\x12\x10\n\x08outcomes\x18\x03 \x01(\x0c\x12\r\n\x05salts\x18\x04 \x01(\x0c\"\x11\n\x0f\x44\x65scribeRequest\"U\n\x0fNodeDescription\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\npredicates\x18\x03 \x03(\t\x12\x0e\n\x06paused\x18\x04 \x01(\x08*\xa2\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x07\n\x03YES\x10\x01\x12\x06\n\x02NO\x10\x02\x12\r\n\tNO_RECORD\x10\x03\x12\x08\n\x04\x42\x41ND\x10\x04\x12\t\n\x05\x43OUNT\x10\x05\x12\x08\n\x04\x45NUM\x10\x06\x12\x14\n\x10UNKNOWN_IDENTITY\x10\x07\x12\t\n\x05STALE\x10\x08\x12\x0b\n\x07REFUSED\x10\t\x12\x11\n\rPRESENT_AGAIN\x10\n*B\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\n\n\x06\x43OUNTY\x10\x01\x12\x08\n\x04\x43ITY\x10\x02\x12\x0c\n\x08PROVINCE\x10\x03*\xf4\x04\n\x07Refusal\x12\x17\n\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x12\n\x0eWRONG_AUDIENCE\x10\x01\x12\x10\n\x0cWRONG_METHOD\x10\x02\x12\x15\n\x11REQUEST_NOT_FRESH\x10\x03\x12\x13\n\x0f\x43ONSENT_INVALID\x10\x04\x12\x1a\n\x16\x43ONSENT_WRONG_AUDIENCE\x10\x05\x12\x18\n\x14\x43ONSENT_WRONG_HOLDER\x10\x06\x12\x13\n\x0f\x43ONSENT_EXPIRED\x10\x07\x12\x19\n\x15\x43ONSENT_NOT_YET_VALID\x10\x08\x12\x13\n\x0f\x43ONSENT_REVOKED\x10\t\x12\x15\n\x11\x43ONSENT_SUSPENDED\x10\n\x12\x19\n\x15\x43ONSENT_WRONG_PURPOSE\x10\x0b\x12\x17\n\x13\x43ONSENT_NOT_GRANTED\x10\x0c\x12\x16\n\x12HOUSEHOLD_MISMATCH\x10\r\x12\x15\n\x11STATUS_LIST_STALE\x10\x0e\x12\x12\n\x0ePOLICY_VERSION\x10\x0f\x12\x17\n\x13POLICY_NOT_ANSWERED\x10\x10\x12\x14\n\x10POLICY_PARAMETER\x10\x11\x12\x12\n\x0eUSES_EXHAUSTED\x10\x12\x12\x14\n\x10\x42UDGET_EXHAUSTED\x10\x13\x12\x0f\n\x0bNODE_PAUSED\x10\x14\x12\x16\n\x12SOURCE_UNAVAILABLE\x10\x15\x12\x16\n\x12QUESTION_MALFORMED\x10\x16\x12\x15\n\x11RECHECK_EXHAUSTED\x10\x17\x12\x18\n\x14THRESHOLDS_EXHAUSTED\x10\x18\x12\x13\n\x0fMANDATE_INVALID\x10\x19\x12\x15\n\x11MANDATE_EXHAUSTED\x10\x1a\x32\xac\x02\n\x0e\x44\x65partmentNode\x12=\n\x03\x41sk\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12G\n\tAskStream\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch(\x01\x30\x01\x12\x46\n\nAskMandate\x12\x1a.federation.v1.SignedBatch\x1a\x1c.federation.v1.MandateAnswer\x12J\n\x08\x44\x65scribe\x12\x1e.federation.v1.DescribeRequest\x1a\x1e.federation.v1.NodeDescriptionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66\x65\x64\x65ration/v1/node.proto\x12\rfederation.v1\x1a\x1c\x66\x65\x64\x65ration/v1/envelope.proto\x1a\x1b\x66\x65\x64\x65ration/v1/receipt.proto\"e\n\x08Question\x12\x14\n\x0cpresentation\x18\x01 \x01(\x0c\x12\x0b\n\x03jti\x18\x02 \x01(\x0c\x12\x11\n\tpredicate\x18\x03 \x01(\t\x12\x11\n\tparameter\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61se_ref\x18\x05 \x01(\x0c\"\x8f\x02\n\x06\x41nswer\x12\'\n\x07outcome\x18\x01 \x01(\x0e\x32\x16.federation.v1.Outcome\x12\r\n\x05value\x18\x02 \x01(\r\x12\'\n\x07refusal\x18\x03 \x01(\x0e\x32\x16.federation.v1.Refusal\x12\r\n\x05\x61s_of\x18\x04 \x01(\r\x12#\n\x05scope\x18\x05 \x01(\x0e\x32\x14.federation.v1.Scope\x12\x13\n\x0b\x65nrolled_to\x18\x06 \x01(\r\x12\x13\n\x0bperiod_from\x18\x07 \x01(\r\x12\x11\n\tperiod_to\x18\x08 \x01(\r\x12\x16\n\x0epolicy_version\x18\t \x01(\r\x12\x0e\n\x06use_no\x18\n \x01(\r\x12\x0b\n\x03pad\x18\x0f \x01(\x0c\"T\n\x0fMandateQuestion\x12\x0c\n\x04list\x18\x01 \x01(\x0c\x12\r\n\x05\x62lock\x18\x02 \x01(\r\x12\x11\n\tpredicate\x18\x03 \x01(\t\x12\x11\n\tparameter\x18\x04 \x01(\t\"k\n\rMandateAnswer\x12)\n\x08\x65nvelope\x18\x01 \x01(\x0b\x32\x17.federation.v1.Envelope\x12\x0e\n\x06\x61nswer\x18\x02 \x01(\x0c\x12\x10\n\x08outcomes\x18\x03 \x01(\x0c\x12\r\n\x05salts\x18\x04 \x01(\x0c\"\x1b\n\x0cProveRequest\x12\x0b\n\x03qid\x18\x01 \x01(\x0c\"D\n\x06Proved\x12$\n\x03log\x18\x01 \x01(\x0b\x32\x17.federation.v1.LogProof\x12\x14\n\x0cstatus_lists\x18\x02 \x03(\x0c\"\x1e\n\x0c\x43ountRequest\x12\x0e\n\x06tokens\x18\x01 \x03(\x0c\"\x19\n\x07\x43ounted\x12\x0e\n\x06\x63ounts\x18\x01 \x03(\x0c\"\x11\n\x0f\x44\x65scribeRequest\"U\n\x0fNodeDescription\x12\r\n\x05party\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\npredicates\x18\x03 \x03(\t\x12\x0e\n\x06paused\x18\x04 \x01(\x08*\xa2\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x07\n\x03YES\x10\x01\x12\x06\n\x02NO\x10\x02\x12\r\n\tNO_RECORD\x10\x03\x12\x08\n\x04\x42\x41ND\x10\x04\x12\t\n\x05\x43OUNT\x10\x05\x12\x08\n\x04\x45NUM\x10\x06\x12\x14\n\x10UNKNOWN_IDENTITY\x10\x07\x12\t\n\x05STALE\x10\x08\x12\x0b\n\x07REFUSED\x10\t\x12\x11\n\rPRESENT_AGAIN\x10\n*B\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\n\n\x06\x43OUNTY\x10\x01\x12\x08\n\x04\x43ITY\x10\x02\x12\x0c\n\x08PROVINCE\x10\x03*\xf4\x04\n\x07Refusal\x12\x17\n\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x12\n\x0eWRONG_AUDIENCE\x10\x01\x12\x10\n\x0cWRONG_METHOD\x10\x02\x12\x15\n\x11REQUEST_NOT_FRESH\x10\x03\x12\x13\n\x0f\x43ONSENT_INVALID\x10\x04\x12\x1a\n\x16\x43ONSENT_WRONG_AUDIENCE\x10\x05\x12\x18\n\x14\x43ONSENT_WRONG_HOLDER\x10\x06\x12\x13\n\x0f\x43ONSENT_EXPIRED\x10\x07\x12\x19\n\x15\x43ONSENT_NOT_YET_VALID\x10\x08\x12\x13\n\x0f\x43ONSENT_REVOKED\x10\t\x12\x15\n\x11\x43ONSENT_SUSPENDED\x10\n\x12\x19\n\x15\x43ONSENT_WRONG_PURPOSE\x10\x0b\x12\x17\n\x13\x43ONSENT_NOT_GRANTED\x10\x0c\x12\x16\n\x12HOUSEHOLD_MISMATCH\x10\r\x12\x15\n\x11STATUS_LIST_STALE\x10\x0e\x12\x12\n\x0ePOLICY_VERSION\x10\x0f\x12\x17\n\x13POLICY_NOT_ANSWERED\x10\x10\x12\x14\n\x10POLICY_PARAMETER\x10\x11\x12\x12\n\x0eUSES_EXHAUSTED\x10\x12\x12\x14\n\x10\x42UDGET_EXHAUSTED\x10\x13\x12\x0f\n\x0bNODE_PAUSED\x10\x14\x12\x16\n\x12SOURCE_UNAVAILABLE\x10\x15\x12\x16\n\x12QUESTION_MALFORMED\x10\x16\x12\x15\n\x11RECHECK_EXHAUSTED\x10\x17\x12\x18\n\x14THRESHOLDS_EXHAUSTED\x10\x18\x12\x13\n\x0fMANDATE_INVALID\x10\x19\x12\x15\n\x11MANDATE_EXHAUSTED\x10\x1a\x32\xa7\x03\n\x0e\x44\x65partmentNode\x12=\n\x03\x41sk\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch\x12G\n\tAskStream\x12\x1a.federation.v1.SignedBatch\x1a\x1a.federation.v1.SignedBatch(\x01\x30\x01\x12\x46\n\nAskMandate\x12\x1a.federation.v1.SignedBatch\x1a\x1c.federation.v1.MandateAnswer\x12;\n\x05Prove\x12\x1b.federation.v1.ProveRequest\x1a\x15.federation.v1.Proved\x12<\n\x05\x43ount\x12\x1b.federation.v1.CountRequest\x1a\x16.federation.v1.Counted\x12J\n\x08\x44\x65scribe\x12\x1e.federation.v1.DescribeRequest\x1a\x1e.federation.v1.NodeDescriptionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'federation.v1.node_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOME']._serialized_start=752
-  _globals['_OUTCOME']._serialized_end=914
-  _globals['_SCOPE']._serialized_start=916
-  _globals['_SCOPE']._serialized_end=982
-  _globals['_REFUSAL']._serialized_start=985
-  _globals['_REFUSAL']._serialized_end=1613
-  _globals['_QUESTION']._serialized_start=73
-  _globals['_QUESTION']._serialized_end=174
-  _globals['_ANSWER']._serialized_start=177
-  _globals['_ANSWER']._serialized_end=448
-  _globals['_MANDATEQUESTION']._serialized_start=450
-  _globals['_MANDATEQUESTION']._serialized_end=534
-  _globals['_MANDATEANSWER']._serialized_start=536
-  _globals['_MANDATEANSWER']._serialized_end=643
-  _globals['_DESCRIBEREQUEST']._serialized_start=645
-  _globals['_DESCRIBEREQUEST']._serialized_end=662
-  _globals['_NODEDESCRIPTION']._serialized_start=664
-  _globals['_NODEDESCRIPTION']._serialized_end=749
-  _globals['_DEPARTMENTNODE']._serialized_start=1616
-  _globals['_DEPARTMENTNODE']._serialized_end=1916
+  _globals['_OUTCOME']._serialized_start=939
+  _globals['_OUTCOME']._serialized_end=1101
+  _globals['_SCOPE']._serialized_start=1103
+  _globals['_SCOPE']._serialized_end=1169
+  _globals['_REFUSAL']._serialized_start=1172
+  _globals['_REFUSAL']._serialized_end=1800
+  _globals['_QUESTION']._serialized_start=102
+  _globals['_QUESTION']._serialized_end=203
+  _globals['_ANSWER']._serialized_start=206
+  _globals['_ANSWER']._serialized_end=477
+  _globals['_MANDATEQUESTION']._serialized_start=479
+  _globals['_MANDATEQUESTION']._serialized_end=563
+  _globals['_MANDATEANSWER']._serialized_start=565
+  _globals['_MANDATEANSWER']._serialized_end=672
+  _globals['_PROVEREQUEST']._serialized_start=674
+  _globals['_PROVEREQUEST']._serialized_end=701
+  _globals['_PROVED']._serialized_start=703
+  _globals['_PROVED']._serialized_end=771
+  _globals['_COUNTREQUEST']._serialized_start=773
+  _globals['_COUNTREQUEST']._serialized_end=803
+  _globals['_COUNTED']._serialized_start=805
+  _globals['_COUNTED']._serialized_end=830
+  _globals['_DESCRIBEREQUEST']._serialized_start=832
+  _globals['_DESCRIBEREQUEST']._serialized_end=849
+  _globals['_NODEDESCRIPTION']._serialized_start=851
+  _globals['_NODEDESCRIPTION']._serialized_end=936
+  _globals['_DEPARTMENTNODE']._serialized_start=1803
+  _globals['_DEPARTMENTNODE']._serialized_end=2226
 # @@protoc_insertion_point(module_scope)

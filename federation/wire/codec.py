@@ -19,6 +19,8 @@ from federation.v1 import envelope_pb2, ledger_pb2, node_pb2
 
 M = TypeVar("M", bound=Message)
 
+ENTRY_END: Final = b"\x3a\x20"
+"""Stands in a log's entry before its last 32 bytes, the digest of what lies beside it."""
 _ENVELOPE_TAG: Final = 0x0A
 _PART_TAGS: Final = {_ENVELOPE_TAG, 0x12, 0x1A}
 """Tags of envelope, items and presentations in a SignedBatch."""
@@ -86,13 +88,31 @@ def decode_batch(data: bytes) -> SignedBatch:
         raise PeerFault("MALFORMED", message="SignedBatch")
     if len(message.items) > limits.ITEMS or len(message.presentations) > limits.ITEMS:
         raise PeerFault("OVERSIZE", limit=limits.ITEMS, size=len(message.items))
-    envelope = Envelope(
-        payload=message.envelope.payload,
-        payload_type=message.envelope.payload_type,
-        signatures=tuple(Signature(kid=s.kid, sig=s.sig) for s in message.envelope.signatures),
-    )
     items = tuple(SaltedItem(i.salt, i.item) for i in message.items)
-    return SignedBatch(envelope, items, tuple(message.presentations))
+    return SignedBatch(_envelope(message.envelope), items, tuple(message.presentations))
+
+
+def envelope_of(data: bytes) -> Envelope:
+    """Read the envelope that a signed message begins with, unverified, and nothing behind it.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    if data[:1] != bytes((_ENVELOPE_TAG,)):
+        raise PeerFault("MALFORMED", message="Envelope")
+    size, at = _varint(data, 1)
+    if at + size > len(data):
+        raise PeerFault("MALFORMED", message="Envelope")
+    head = memoryview(data)[at : at + min(size, _ENVELOPE_BYTES + 1)]
+    return _envelope(strict(envelope_pb2.Envelope, bytes(head), _ENVELOPE_BYTES))
+
+
+def _envelope(message: envelope_pb2.Envelope) -> Envelope:
+    return Envelope(
+        payload=message.payload,
+        payload_type=message.payload_type,
+        signatures=tuple(Signature(kid=s.kid, sig=s.sig) for s in message.signatures),
+    )
 
 
 def _check_parts(data: bytes) -> None:
@@ -200,6 +220,19 @@ def decode_question(data: bytes) -> Question:
     )
 
 
+def recall_question(data: bytes) -> tuple[str, bytes]:
+    """Give predicate and case reference of a question that was read before, in less time.
+
+    Raises:
+        PeerFault: MALFORMED when it cannot have been read.
+    """
+    try:
+        m = node_pb2.Question.FromString(data)
+    except DecodeError as e:
+        raise PeerFault("MALFORMED", message="Question") from e
+    return m.predicate, m.case_ref
+
+
 @lru_cache(maxsize=4_096)
 def encode_answer(answer: Answer, use_no: int = 0) -> bytes:
     """Write one answer of the one size that every answer has; ``use_no`` in place of its own."""
@@ -260,9 +293,7 @@ def encode_entry(entry: LedgerEntry) -> bytes:
         request=entry.request,
         request_signature=entry.request_signature,
         answer=entry.answer,
-        request_leaves=b"".join(entry.request_leaves),
-        answer_leaves=b"".join(entry.answer_leaves),
-        tokens=b"".join(entry.tokens),
+        beside=entry.beside,
     ).SerializeToString(deterministic=True)
 
 
@@ -280,13 +311,16 @@ def decode_entry(data: bytes) -> LedgerEntry:
         request=m.request,
         request_signature=m.request_signature,
         answer=m.answer,
-        request_leaves=_cut(m.request_leaves, 32),
-        answer_leaves=_cut(m.answer_leaves, 32),
-        tokens=_cut(m.tokens, 16),
+        beside=m.beside,
     )
 
 
-def _cut(data: bytes, size: int) -> tuple[bytes, ...]:
-    if len(data) % size:
+def entry_beside(data: bytes) -> bytes:
+    """Give the digest of what lies beside a log's entry, its last field, without reading the rest.
+
+    Raises:
+        PeerFault: MALFORMED when it does not end with one.
+    """
+    if data[-HASH_SIZE - len(ENTRY_END) : -HASH_SIZE] != ENTRY_END:
         raise PeerFault("MALFORMED", message="LedgerEntry")
-    return tuple(data[i : i + size] for i in range(0, len(data), size))
+    return data[-HASH_SIZE:]

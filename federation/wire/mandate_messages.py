@@ -174,12 +174,7 @@ def open_answer(
     Raises:
         PeerFault: OVERSIZE, MALFORMED, BAD_SIGNATURE, ITEMS_DO_NOT_MATCH or WRONG_ANSWER.
     """
-    m = strict(node_pb2.MandateAnswer, data, limits.MESSAGE_BYTES)
-    signed = Envelope(
-        payload=m.envelope.payload,
-        payload_type=m.envelope.payload_type,
-        signatures=tuple(Signature(kid=s.kid, sig=s.sig) for s in m.envelope.signatures),
-    )
+    signed, m = _parts(data)
     try:
         envelope.verify(signed, keys, payload_type=PAYLOAD_TYPE)
     except CryptoError as e:
@@ -193,6 +188,26 @@ def open_answer(
     if not _answers(header, request) or header.n != len(said.outcomes):
         raise PeerFault("WRONG_ANSWER", sender=request.audience)
     return said
+
+
+def claimed(data: bytes) -> tuple[Envelope, BlockAnswer]:
+    """Read what an answer about a block says, for those who do not know its people; unverified.
+
+    Raises:
+        PeerFault: OVERSIZE or MALFORMED.
+    """
+    signed, m = _parts(data)
+    return signed, BlockAnswer(codec.decode_answer(m.answer), m.outcomes)
+
+
+def _parts(data: bytes) -> tuple[Envelope, node_pb2.MandateAnswer]:
+    m = strict(node_pb2.MandateAnswer, data, limits.MESSAGE_BYTES)
+    signed = Envelope(
+        payload=m.envelope.payload,
+        payload_type=m.envelope.payload_type,
+        signatures=tuple(Signature(kid=s.kid, sig=s.sig) for s in m.envelope.signatures),
+    )
+    return signed, m
 
 
 def _check_shape(said: BlockAnswer, salts: bytes, people: int) -> None:

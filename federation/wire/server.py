@@ -56,13 +56,14 @@ class Service:
     """A service's full name and its handlers by method name.
 
     A handler of ``streams`` answers the messages of a call one after the other. With ``reflection``
-    the server also tells parties what can be called, and how.
+    the server also tells parties what can be called, and how. ``others`` are served with it.
     """
 
     name: str
     methods: Mapping[str, Handler]
     streams: Mapping[str, Handler] = field(default_factory=dict)
     reflection: bool = False
+    others: tuple["Service", ...] = ()
 
 
 class Callers:
@@ -246,9 +247,10 @@ def build(
     boundary = _Boundary(Callers(manifest), Patience(patience), tap)
     serving = Event()
     health = Service(name=_HEALTH, methods={"Check": _health(serving)})
-    server.add_generic_rpc_handlers((boundary.around(service), boundary.around(health)))
+    served = (service, *service.others, health)
+    server.add_generic_rpc_handlers(tuple(map(boundary.around, served)))
     if service.reflection:
-        describe = {reflection.METHOD: reflection.handler([service.name, _HEALTH])}
+        describe = {reflection.METHOD: reflection.handler([one.name for one in served])}
         described = Service(name=reflection.NAME, methods={}, streams=describe)
         server.add_generic_rpc_handlers((boundary.around(described),))
     identity = Identity(manifest, tls)
@@ -332,17 +334,20 @@ class _Boundary:
 
 
 def keep_to_one_core() -> None:
-    """Keep this process, with all its threads, on one core of those it may use.
+    """Keep all threads of this process that run Python on one core of those it may use.
 
-    The threads share one interpreter lock; handing it to another core costs more than a second core
-    brings (protocol §8). Does nothing where the operating system knows no such thing.
+    They share one interpreter lock; handing it to another core costs more than a second core brings
+    (protocol §8). The library's own threads, which move bytes, bear their own names and stay free.
+    Does nothing where the operating system knows no such thing.
     """
     if not hasattr(os, "sched_setaffinity"):
         return
     cores = sorted(os.sched_getaffinity(0))
+    mine = Path("/proc/self/comm").read_text("utf-8")
     for thread in Path("/proc/self/task").iterdir():
-        with suppress(ProcessLookupError):  # it has just ended
-            os.sched_setaffinity(int(thread.name), {cores[os.getpid() % len(cores)]})
+        with suppress(ProcessLookupError, FileNotFoundError):  # it has just ended
+            if (thread / "comm").read_text("utf-8") == mine:
+                os.sched_setaffinity(int(thread.name), {cores[os.getpid() % len(cores)]})
 
 
 def _health(serving: Event) -> Handler:

@@ -34,6 +34,7 @@ from federation.terminal import Terminal
 from hedui.demo import stage as stages
 from hedui.demo.policy import policy_toml
 from hedui.demo.processes import Troupe
+from hedui.demo.run import start_witnesses
 from hedui.demo.stage import COORDINATOR, REGISTRAR
 
 TAX: Final = "tax"
@@ -192,13 +193,14 @@ def _write_records(home: Path, families: list[Family], today: date) -> None:
 def _start(troupe: Troupe, home: Path, at: Terminal) -> None:
     registrar = ["registrar", "serve", "--folder", str(home / REGISTRAR), "--json"]
     troupe.start(REGISTRAR, registrar)
+    start_witnesses(troupe, home)
     list(troupe.ready())
     for department in _FILES:
         words = ["node", "serve", "--folder", str(home / department), "--json"]
         plan = str(home / department / "import.toml")
         troupe.start(department, words, ["--plan", plan, "--enrol"])
     for name in troupe.ready():
-        if name != REGISTRAR:
+        if name in _FILES:
             at.say(f"✓ {name}:已导入并登记", f"✓ {name}: imported and enrolled")
 
 

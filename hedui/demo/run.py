@@ -18,7 +18,7 @@ from hedui.demo.centre import Centre
 from hedui.demo.drill import Drill
 from hedui.demo.flaws import Condition
 from hedui.demo.processes import Troupe
-from hedui.demo.stage import COORDINATOR, REGISTRAR, Stage
+from hedui.demo.stage import COORDINATOR, REGISTRAR, WITNESSES, Stage
 from hedui.demo.verdict import Verdict, compare, read_oracle
 
 SHOWN: Final = "A"
@@ -95,11 +95,12 @@ def run(options: Options, at: Terminal) -> Outcome:
 
 
 def start(troupe: Troupe, stage: Stage, at: Terminal) -> None:
-    """Start the registrar and every department that is there, each its own process and database."""
+    """Start all parties that are there, each its own process and database."""
     folder = str(stage.party(REGISTRAR))
     troupe.start(REGISTRAR, ["registrar", "serve", "--folder", folder, "--json"])
-    for _ in troupe.ready():
-        at.say("✓ 登记处就绪", "✓ registrar ready")
+    start_witnesses(troupe, stage.folder)
+    list(troupe.ready())
+    at.say("✓ 登记处和三个见证方就绪", "✓ registrar and three witnesses ready")
     late = stage.having(Condition.LATE)
     there = [node for node in stage.nodes if node not in stage.having(Condition.OFFLINE)]
     for node in there:
@@ -108,15 +109,22 @@ def start(troupe: Troupe, stage: Stage, at: Terminal) -> None:
         enrol = [] if node in late else ["--enrol"]
         troupe.start(node, words, ["--plan", str(home / "import.toml"), *enrol])
     began = time.monotonic()
-    for number, name in enumerate(troupe.ready()):
-        if name != REGISTRAR:
-            zh, en = stage.names[name]
-            tail = f"{number:>2}/{len(there)}  {time.monotonic() - began:4.1f}"
-            done = ("", "") if name in late else ("、登记名册", ", roll enrolled")
-            at.say(
-                f"✓ {zh} 已导入记录{done[0]},开始应答  {tail} 秒",
-                f"✓ {en}: records imported{done[1]}, answering  {tail} s",
-            )
+    departments = (name for name in troupe.ready() if name in stage.names)
+    for number, name in enumerate(departments, 1):
+        zh, en = stage.names[name]
+        tail = f"{number:>2}/{len(there)}  {time.monotonic() - began:4.1f}"
+        done = ("", "") if name in late else ("、登记名册", ", roll enrolled")
+        at.say(
+            f"✓ {zh} 已导入记录{done[0]},开始应答  {tail} 秒",
+            f"✓ {en}: records imported{done[1]}, answering  {tail} s",
+        )
+
+
+def start_witnesses(troupe: Troupe, federation: Path) -> None:
+    """Start the witnesses of a federation's folder."""
+    for one in WITNESSES:
+        words = ["audit", "witness", "serve", "--folder", str(federation / one), "--json"]
+        troupe.start(one, words)
 
 
 def _work(

@@ -23,9 +23,16 @@ from hedui.demo.flaws import Condition, Flaws
 REGISTRAR: Final = "registrar"
 COORDINATOR: Final = "coordinator"
 FOREIGN: Final = "coordinator_neighbour"
+AUDITOR: Final = "auditor"
+WITNESSES: Final = {
+    "witness_a": ("审计局", "Audit bureau"),
+    "witness_b": ("纪检监察", "Discipline inspection"),
+    "witness_c": ("大学", "University"),
+}
+"""Who cosigns everybody's log, with names in zh and en."""
 PORT: Final = 7600
 """Where a party listens that has a host of its own."""
-_NODE_SETTINGS: Final = "[node]\nstatus_refresh = 1.0\n"
+_NODE_SETTINGS: Final = "[node]\nstatus_refresh = 1.0\ncheckpoint_seconds = 1.0\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +121,8 @@ def found(
         _centre(REGISTRAR, PartyRole.REGISTRAR, "数据局登记处", "Data bureau"),
         _centre(COORDINATOR, PartyRole.COORDINATOR, "核对中心", "Verification centre"),
         _centre(FOREIGN, PartyRole.COORDINATOR, "邻市核对中心", "Neighbouring centre"),
+        _centre(AUDITOR, PartyRole.AUDITOR, "审计员", "Privacy auditor"),
+        *(_centre(one, PartyRole.WITNESS, zh, en) for one, (zh, en) in WITNESSES.items()),
     ]
     plans = [*centre, *nodes]
     ports = free_ports(len(plans))

@@ -12,8 +12,9 @@ from typing import Final, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from federation.terminal import Terminal
-from hedui.demo.stage import Stage
+from hedui.demo.stage import REGISTRAR, WITNESSES, Stage
 
+_OTHERS: Final = {REGISTRAR: ("登记处", "Registrar"), **WITNESSES}
 _EVERY: Final = 1.0
 _LINE_EVERY: Final = 10.0
 """Seconds between two looks, and between two lines where nothing can move."""
@@ -80,6 +81,6 @@ class Watch:
         kills = self._at.pick(f"杀进程 {seen.kills} 次", f"{seen.kills} kills")
         if not seen.away:
             return kills
-        names = (self._stage.names.get(name, ("登记处", "Registrar")) for name in seen.away)
-        away = self._at.pick("、", ", ").join(self._at.pick(*both) for both in names)
+        names = {**_OTHERS, **self._stage.names}
+        away = self._at.pick("、", ", ").join(self._at.pick(*names[name]) for name in seen.away)
         return f"{kills} · " + self._at.pick(f"不在线:{away}", f"away: {away}")

@@ -24,6 +24,7 @@ from coordinator.findings.assess import Status
 from federation import limits
 from federation.errors import HeduiError, PeerFault, Refused, Unavailable
 from federation.exchange import Answer, Outcome, Question, Refusal
+from tests.coordinator import logged
 from tests.coordinator import town as towns
 from tests.coordinator.town import (
     APPLICANT,
@@ -480,11 +481,13 @@ def test_a_kill_between_any_two_steps_loses_nothing(town: Town, at: int, after: 
     town.wrap_journal = lambda journal: Dying(journal, at, after=after)
     with town.desk() as desk, pytest.raises(Killed):
         desk.run([case])
+    logged.settled(town)
     before = {name: list(town.departments[name].qids()) for name in KINDS}
     kept = {department for department, *_ in states(town)}
     town.wrap_journal = lambda journal: journal
     with town.desk() as desk:
         desk.run([case])
+    logged.settled(town)
     assert town.outcomes(case) == ALONE
     for name in kept:
         # What was kept goes out under its first qid: no department sees a second one.
@@ -677,6 +680,7 @@ def test_a_stream_that_breaks_loses_nothing_and_asks_nothing_twice(
         ended = [e.questions for e in seen if e.department == "tax" and e.state is State.ANSWERED]
         assert sum(ended) == 9
         assert all(state == "ANSWERED" for _, state, _, _ in states(town))
+        logged.settled(town)
 
 
 @pytest.mark.parametrize("how", ["twice", "garbled"])
@@ -758,8 +762,10 @@ def test_a_kill_between_any_two_steps_of_streams_loses_nothing(at: int, after: b
         town.wrap_journal = lambda journal: Dying(journal, at, after=after)
         with town.desk() as desk, pytest.raises(Killed):
             desk.run(ids)
+        logged.settled(town)
         town.wrap_journal = lambda journal: journal
         with town.desk() as desk:
             desk.run(ids)
+        logged.settled(town)
         assert all(town.outcomes(case) == ALONE for case in ids)
         assert len(asked) == len(set(asked)) == 5

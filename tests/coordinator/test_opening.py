@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from coordinator.casework.filed import ConsentStage
-from coordinator.opening import open_desk
+from coordinator.opening import open_desk, open_evidence
 from federation.clock import FixedClock
 from federation.errors import BadInput, Unavailable
+from federation.wire import receipt_messages
 from tests.coordinator.town import case_text
 from tests.support import twin
 
@@ -41,6 +42,18 @@ def test_a_registrar_that_is_away_leaves_the_case_filed(folder: Path) -> None:
         assert caught.value.code == "PEER_UNREACHABLE"
         assert desk.standing([case_id])[0].stage is ConsentStage.FILED
         assert desk.run([case_id]).answered == 0
+
+
+def test_the_evidence_opens_with_the_desk_and_keeps_the_documents_of_today(folder: Path) -> None:
+    with open_evidence(folder, FixedClock(twin.NOW)) as (desk, evidence):
+        assert all(desk.standing(desk.case_ids()))
+        with pytest.raises(Unavailable) as caught:
+            evidence._prove("public_security", receipt_messages.encode_prove(bytes(16)))
+        assert caught.value.code == "PEER_UNREACHABLE"
+        with pytest.raises(BadInput, match="CASE_UNKNOWN"):
+            evidence.collect("HD-0")
+    kept = sorted(one.name.partition("-")[0] for one in (folder / "data" / "proofs").iterdir())
+    assert kept == ["manifest", "policy"]
 
 
 def test_another_partys_folder_is_refused(folder: Path) -> None:

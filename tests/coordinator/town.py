@@ -233,6 +233,7 @@ class Department:
     gate: threading.Event | None = None
     clock: FixedClock = field(default_factory=lambda: FixedClock(NOW))
     replay: bytes = b""
+    listed: bytes = b""
     requests: list[bytes] = field(default_factory=list)
     answers: dict[bytes, bytes] = field(default_factory=dict)
     known: set[bytes] = field(default_factory=set)
@@ -277,7 +278,10 @@ class Department:
             expires=header.expires,
             n=0,
             root=signed.UNSET_ROOT,
+            purpose=header.purpose,
+            policy_version=header.policy_version,
             request_hash=opened.digest,
+            status_list_digest=status.joint_digest([self.listed]) if self.listed else b"",
         )
         reply = codec.encode_batch(signed.sign(signed.prepare(back, items), self.key))
         self.answers[header.qid] = reply

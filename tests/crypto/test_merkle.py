@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymerkle import InmemoryTree
+from pymerkle import InmemoryTree, InvalidProof, verify_consistency
 
 from crypto import merkle
 from crypto.errors import BadProof
@@ -26,6 +26,19 @@ def defined_root(leaves: list[bytes]) -> bytes:
         return leaves[0]
     split = 1 << (len(leaves) - 1).bit_length() - 1
     return merkle.node_hash(defined_root(leaves[:split]), defined_root(leaves[split:]))
+
+
+def defined_path(first: int, leaves: list[bytes], whole: bool = True) -> list[bytes]:
+    """Follow SUBPROOF of RFC 6962 §2.1.2 word for word."""
+    if first == len(leaves):
+        return [] if whole else [defined_root(leaves)]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if first <= split:
+        return [*defined_path(first, leaves[:split], whole), defined_root(leaves[split:])]
+    return [
+        *defined_path(first - split, leaves[split:], False),
+        defined_root(leaves[:split]),
+    ]
 
 
 def test_hashes_of_the_standard() -> None:
@@ -108,10 +121,104 @@ def test_a_tree_takes_hashes_only() -> None:
         merkle.inclusion_path(0, [LEAVES[0], b"entry"])
 
 
+def test_consistency_paths_of_the_standard() -> None:
+    # RFC 6962 §2.1.3, its tree of seven leaves and the letters that it gives the nodes.
+    leaves = LEAVES[:7]
+    c, d, j = leaves[2], leaves[3], leaves[6]
+    g, h, i = (merkle.node_hash(leaves[at], leaves[at + 1]) for at in (0, 2, 4))
+    k, left = merkle.node_hash(g, h), merkle.node_hash(i, j)
+    assert merkle.consistency_path(3, leaves) == [c, d, g, left]
+    assert merkle.consistency_path(4, leaves) == [left]
+    assert merkle.consistency_path(6, leaves) == [i, j, k]
+
+
+@pytest.mark.parametrize("second", range(1, len(LEAVES)))
+def test_consistency_follows_the_definition_and_pymerkle(second: int) -> None:
+    leaves = LEAVES[:second]
+    # pymerkle's paths are its own (it goes down to a single leaf); its verdicts are the oracle.
+    oracle = InmemoryTree.init_from_entries(ENTRIES[:second], algorithm="sha256")
+    forked = merkle.root([*leaves[:-1], LEAVES[-1]])
+    for first in range(1, second + 1):
+        old, new = merkle.root(leaves[:first]), merkle.root(leaves)
+        path = merkle.consistency_path(first, leaves)
+        assert path == defined_path(first, leaves)
+        merkle.verify_consistency(first, second, path, old, new)
+        theirs = oracle.prove_consistency(first, second)
+        verify_consistency(old, new, theirs)
+        with pytest.raises(BadProof, match="another root"):
+            merkle.verify_consistency(first, second, path, old, forked)
+        with pytest.raises(InvalidProof):
+            verify_consistency(old, forked, theirs)
+
+
+@given(st.integers(1, 300), st.data())
+def test_no_path_leads_from_a_tree_that_was_changed(second: int, data: st.DataObject) -> None:
+    leaves = [merkle.leaf_hash(number.to_bytes(2, "big")) for number in range(second)]
+    first = data.draw(st.integers(1, second))
+    changed = data.draw(st.integers(0, first - 1))
+    before = [*leaves[:first]]
+    before[changed] = merkle.leaf_hash(b"as it was")
+    path = merkle.consistency_path(first, leaves)
+    with pytest.raises(BadProof, match="another root"):
+        merkle.verify_consistency(first, second, path, merkle.root(before), merkle.root(leaves))
+
+
+@given(st.integers(1, 300), st.data())
+def test_every_changed_bit_of_a_consistency_path_is_refused(
+    second: int, data: st.DataObject
+) -> None:
+    leaves = [merkle.leaf_hash(number.to_bytes(2, "big")) for number in range(second)]
+    first = data.draw(st.integers(1, second))
+    path = merkle.consistency_path(first, leaves)
+    values = [merkle.root(leaves[:first]), merkle.root(leaves), *path]
+    which = data.draw(st.integers(0, len(values) - 1))
+    bit = data.draw(st.integers(0, 255))
+    flipped = int.from_bytes(values[which], "big") ^ (1 << bit)
+    values[which] = flipped.to_bytes(32, "big")
+    with pytest.raises(BadProof, match="another root"):
+        merkle.verify_consistency(first, second, values[2:], values[0], values[1])
+
+
+@pytest.mark.parametrize("first", [1, 2, 6, 8, 64, 69, 70])
+def test_a_consistency_path_has_one_length(first: int) -> None:
+    size = len(LEAVES)
+    old, new = merkle.root(LEAVES[:first]), merkle.root(LEAVES)
+    path = merkle.consistency_path(first, LEAVES)
+    for bad in ([*path, new], [old, *path], path[:-1], path[1:], []):
+        if bad != path:
+            with pytest.raises(BadProof, match="does not fit"):
+                merkle.verify_consistency(first, size, bad, old, new)
+
+
+def test_sizes_without_a_proof_are_refused() -> None:
+    root = merkle.root(LEAVES)
+    for first, second in ((0, 0), (0, 70), (-1, 70), (71, 70)):
+        with pytest.raises(BadProof, match="no proof leads"):
+            merkle.verify_consistency(first, second, [], root, root)
+    for first in (0, -1, 71):
+        with pytest.raises(BadProof, match="no proof leads"):
+            merkle.consistency_path(first, LEAVES)
+
+
+def test_a_consistency_proof_is_of_hashes_only() -> None:
+    old, new = merkle.root(LEAVES[:3]), merkle.root(LEAVES)
+    path = merkle.consistency_path(3, LEAVES)
+    for first_root, second_root, hashes in (
+        (old[:31], new, path),
+        (old, new + b"\x00", path),
+        (old, new, [*path[:-1], b""]),
+    ):
+        with pytest.raises(BadProof, match="32 bytes"):
+            merkle.verify_consistency(3, 70, hashes, first_root, second_root)
+    with pytest.raises(BadProof, match="32 bytes"):
+        merkle.consistency_path(1, [LEAVES[0], b"entry"])
+
+
 def test_building_does_not_change_the_leaves() -> None:
     leaves = list(LEAVES)
     merkle.root(leaves)
     merkle.inclusion_path(5, leaves)
+    merkle.consistency_path(5, leaves)
     assert leaves == LEAVES
 
 
@@ -130,3 +237,30 @@ def test_inclusion_vectors_of_transparency_dev(vectors: Path) -> None:
         assert refused is case["wantErr"], case["name"]
         outcomes[refused] += 1
     assert outcomes == {True: 92, False: 6}
+
+
+def test_consistency_vectors_of_transparency_dev(vectors: Path) -> None:
+    cases = json.loads((vectors / "rfc6962-merkle" / "consistency.json").read_text())
+    outcomes: Counter[bool] = Counter()
+    for case in cases:
+        path = [base64.b64decode(digest) for digest in case["proof"] or []]
+        old, new = (base64.b64decode(case[which] or "") for which in ("root1", "root2"))
+        # Twelve bytes "don't care" stand for roots here and there, once in a case that holds.
+        old, new = (sha256(r).digest() if r.startswith(b"don't care") else r for r in (old, new))
+        try:
+            merkle.verify_consistency(case["size1"], case["size2"], path, old, new)
+            refused = False
+        except BadProof:
+            refused = True
+        assert refused is case["wantErr"], case["name"]
+        outcomes[refused] += 1
+    assert outcomes == {True: 92, False: 6}
+
+
+def test_where_a_path_leads_whatever_root_was_meant() -> None:
+    leaves = [merkle.leaf_hash(bytes((n,))) for n in range(6)]
+    path = merkle.inclusion_path(4, leaves)
+    assert merkle.root_by_path(leaves[4], 4, 6, path) == merkle.root(leaves)
+    assert merkle.root_by_path(leaves[3], 4, 6, path) != merkle.root(leaves)
+    with pytest.raises(BadProof, match="does not fit"):
+        merkle.root_by_path(leaves[4], 4, 6, path[1:])

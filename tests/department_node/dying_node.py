@@ -67,7 +67,7 @@ def main(folder: str, request: str, point: str) -> None:
         answerer, monkey = node.answerer(), pytest.MonkeyPatch()
         match point:
             case "before the job":
-                monkey.setattr(writer, "write", die)
+                monkey.setattr(writer, "settle", die)
             case "inside the job":
                 monkey.setattr(Ledger, "append", die)
             case "before the signature":

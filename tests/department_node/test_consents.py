@@ -130,10 +130,10 @@ def test_nothing_is_remembered_that_was_not_committed(
     jti, token = two_grants(twin)
     with monkeypatch.context() as patch:
 
-        def full(_: object) -> None:
+        def full(*_: object) -> None:
             raise Unavailable("LOG_UNAVAILABLE")
 
-        patch.setattr(node.store.writer, "write", full)
+        patch.setattr(node.store.writer, "settle", full)
         with pytest.raises(HeduiError, match="LOG_UNAVAILABLE"):
             ask(answerer, twin, [shown(token)], token)
     assert ask(answerer, twin, [named(jti)]) == [AGAIN]

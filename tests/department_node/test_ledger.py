@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from department_node.ledger import Ledger, Look, StoredAnswer, Token, Writes
+from crypto import envelope
+from department_node.ledger import Kept, Ledger, Look, StoredAnswer, Token, Writes
 from department_node.store import RollEntry, Store
 from federation.errors import HeduiError
 
@@ -38,11 +40,12 @@ def look(psn: bytes = bytes(32), cell: bytes = b"a", year: int = 2026, **more: A
 
 def test_answers_are_found_by_query(store: Store) -> None:
     answer = StoredAnswer("coordinator", b"hash", b"payload", b"items")
-    write(store, lambda ledger: ledger.keep_answer(QID, answer, b"asked", 7))
-    assert store.ledger().answered(QID) == answer
-    assert store.ledger().answered(bytes(16)) is None
+    kept = Kept(qid=QID, answer=answer, questions=b"asked", at=7, entry=0)
+    write(store, lambda ledger: ledger.keep_answers([kept]))
+    assert store.ledger().answered([bytes(16), QID]) == {QID: answer}
+    assert store.ledger().answered([]) == {}
     with pytest.raises(HeduiError, match="LOG_UNAVAILABLE"):
-        write(store, lambda ledger: ledger.keep_answer(QID, answer, b"asked", 8))
+        write(store, lambda ledger: ledger.keep_answers([replace(kept, at=8)]))
 
 
 def test_uses_are_found_by_grant_and_by_month(store: Store) -> None:
@@ -146,13 +149,17 @@ def test_time_only_goes_forward_and_refusals_add_up(store: Store) -> None:
 
 
 def test_the_log_is_appended_in_its_order(store: Store) -> None:
-    for n in range(3):
-        write(store, lambda ledger, n=n: ledger.append(b"leaf %d" % n, b"salt", b"entry %d" % n))  # type: ignore[misc]
-    assert [(seq, leaf) for seq, leaf, _, _ in store.entries()] == [
-        (1, b"leaf 0"),
-        (2, b"leaf 1"),
-        (3, b"leaf 2"),
+    rows: list[int] = []
+    for records in ([(b"0", b"")], [(b"1", b"beside"), (b"2", b"")]):
+        write(store, lambda ledger, r=records: rows.append(ledger.append(r)))  # type: ignore[misc]
+    assert rows == [0, 1]
+    assert [(seq, record) for seq, _, _, record in store.entries()] == [
+        (1, b"0"),
+        (2, b"1"),
+        (3, b"2"),
     ]
+    assert len({salt for _, _, salt, _ in store.entries()}) == 3
+    assert all(leaf == envelope.item_leaf(s, r) for _, leaf, s, r in store.entries())
 
 
 def test_an_alert_stands_once_a_record_and_year(store: Store) -> None:

@@ -2,14 +2,15 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from crypto import envelope
 from department_node.beside import beside
-from department_node.ledger import Ledger, Look, StoredAnswer, Writes
-from department_node.store import FILE, RollEntry, Store, StoredBatch
+from department_node.ledger import Kept, Ledger, StoredAnswer, Writes
+from department_node.mandate_books import MandateBooks
+from department_node.store import FILE, LISTS_KEPT, VERSION, RollEntry, Store, StoredBatch
 from federation.errors import HeduiError
 
 PSN = b"p" * 32
@@ -104,11 +105,7 @@ def test_a_look_beside_nothing_or_garbage_is_typed(tmp_path: Path) -> None:
 
 
 def test_a_changed_log_entry_is_found(store: Store, tmp_path: Path) -> None:
-    salt = bytes(16)
-    for n in range(5):
-        record = b"record %d" % n
-        leaf = envelope.item_leaf(salt, record)
-        write(store, lambda ledger, r=record, x=leaf: ledger.append(x, salt, r))
+    write(store, lambda ledger: ledger.append([(b"record %d" % n, b"") for n in range(5)]))
     with beside(tmp_path) as state:
         assert state.changed_entry() == 0
     store.writer.write(lambda c: c.execute("UPDATE log SET record = 'x' WHERE seq = 4"))
@@ -125,9 +122,9 @@ def test_a_changed_log_entry_is_found(store: Store, tmp_path: Path) -> None:
 def test_a_log_that_was_cut_off_is_found(store: Store, tmp_path: Path) -> None:
     answer = StoredAnswer("coordinator", b"hash", b"payload", b"items")
     for qid in (b"a" * 16, b"b" * 16):
-        write(store, lambda ledger, q=qid: ledger.keep_answer(q, answer, b"", 7))
-        leaf = envelope.item_leaf(bytes(16), qid)
-        write(store, lambda ledger, q=qid, x=leaf: ledger.append(x, bytes(16), q))
+        kept = Kept(qid=qid, answer=answer, questions=b"", at=7, entry=0)
+        write(store, lambda ledger, k=kept: ledger.keep_answers([k]))
+        write(store, lambda ledger, q=qid: ledger.append([(q, b"")]))
     with beside(tmp_path) as state:
         assert state.changed_entry() == 0
     store.writer.write(lambda c: c.execute("DELETE FROM log WHERE seq = 2"))
@@ -141,25 +138,34 @@ def test_a_garbage_file_is_a_typed_failure(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
-def test_a_database_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "code"),
+    [(1, "NODE_DATABASE_OLDER"), (2, "NODE_DATABASE_OLDER"), (VERSION + 1, "NODE_DATABASE_NEWER")],
+)
+def test_a_database_of_another_release_is_left_alone(
+    tmp_path: Path, version: int, code: str
+) -> None:
     Store(tmp_path).close()
     with sqlite3.connect(tmp_path / FILE) as c:
-        c.execute("PRAGMA user_version = 3")
+        c.execute(f"PRAGMA user_version = {version}")
     c.close()
-    with pytest.raises(HeduiError, match="NODE_DATABASE_NEWER"):
+    with pytest.raises(HeduiError, match=code):
         Store(tmp_path)
 
 
-def test_a_database_of_version_1_is_brought_up(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / FILE) as c:
-        c.execute("CREATE TABLE consent (jti BLOB PRIMARY KEY, presentation BLOB NOT NULL)")
-        c.execute("CREATE TABLE uses (jti BLOB, name TEXT, used INTEGER, PRIMARY KEY (jti, name))")
-        c.execute("INSERT INTO consent VALUES (x'01', ?)", (b"token",))
-        c.execute("INSERT INTO uses VALUES (x'01', 'P40 ', 2)")
-        c.execute("PRAGMA user_version = 1")
-    c.close()
-    one = Store(tmp_path)
-    look = Look(b"\x01", "P40 ", "202611", PSN, b"c", 2026)
-    assert one.ledger().look([look])[0].name_uses == 2
-    assert one.ledger().presentations([b"\x01"]) == {b"\x01": b"token"}
-    one.close()
+def test_status_lists_are_kept_for_a_week(store: Store) -> None:
+    store.keep_lists(b"one", [b"a.b.c", b"d.e.f"], 7)
+    store.keep_lists(b"two", [b"g.h.i"], 7 + LISTS_KEPT)
+    assert (store.lists(b"one"), store.lists(b"two")) == ((b"a.b.c", b"d.e.f"), (b"g.h.i",))
+    store.keep_lists(b"three", [], 8 + LISTS_KEPT)
+    assert (store.lists(b"one"), store.lists(b"two")) == ((), (b"g.h.i",))
+
+
+def test_an_exchange_is_found_by_its_query_id(store: Store) -> None:
+    answer = StoredAnswer("coordinator", b"hash", b"payload", b"items")
+    kept = Kept(qid=b"q" * 16, answer=answer, questions=b"", at=7, entry=4)
+    write(store, lambda ledger: ledger.keep_answers([kept]))
+    store.writer.write(lambda c: MandateBooks(c).keep_answer(replace(kept, qid=b"m" * 16, entry=9)))
+    assert store.exchange(b"q" * 16) == ("coordinator", 4)
+    assert store.exchange(b"m" * 16) == ("coordinator", 9)
+    assert store.exchange(b"x" * 16) is None

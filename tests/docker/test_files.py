@@ -5,12 +5,12 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from federation.manifest import PartyRole
 from hedui.demo import city, stage
 from tests.docker.reading import (
     CITY,
@@ -182,20 +182,32 @@ def test_no_secret_stands_in_a_command(path: Path) -> None:
         assert [one for one in _SECRET_WORDS if one in words] == []
 
 
+def hosts(parties: Iterable[str]) -> dict[str, str]:
+    """Name parties by the hosts that bear their names."""
+    return {stage.own_host(party).partition(":")[0]: party for party in parties}
+
+
+def test_every_witness_of_the_city_has_its_own_service_and_volume() -> None:
+    for host, party in hosts(stage.WITNESSES).items():
+        assert mounts(SERVICES[host]) == {"/party": party}
+        assert SERVICES[host]["command"] == ["audit", "witness", "serve", "--json"]
+        assert SERVICES[host]["depends_on"].keys() == {"founder"}
+
+
 def test_every_department_of_the_city_has_its_own_service_and_volume() -> None:
-    hosts = {stage.own_host(party).partition(":")[0]: party for party in OFFICES}
-    assert SERVICES.keys() == JOBS | {"registrar"} | hosts.keys()
-    for host, party in hosts.items():
+    offices = hosts(OFFICES)
+    assert SERVICES.keys() == JOBS | {"registrar"} | offices.keys() | hosts(stage.WITNESSES).keys()
+    for host, party in offices.items():
         assert mounts(SERVICES[host]) == {"/party": party}
         assert SERVICES[host]["depends_on"] == {"registrar": {"condition": "service_healthy"}}
     assert mounts(SERVICES["registrar"]) == {"/party": stage.REGISTRAR}
     assert mounts(SERVICES["centre"]) == {"/party": stage.COORDINATOR, "/cases": "cases"}
-    healthy = {host: {"condition": "service_healthy"} for host in hosts}
+    healthy = {host: {"condition": "service_healthy"} for host in offices}
     assert SERVICES["centre"]["depends_on"] == healthy
 
 
 def test_the_founder_hands_over_to_everybody_and_talks_to_nobody() -> None:
-    parties = {PartyRole.REGISTRAR.value, PartyRole.COORDINATOR.value, *OFFICES}
+    parties = {stage.REGISTRAR, stage.COORDINATOR, *stage.WITNESSES, *OFFICES}
     every = {f"/city/{name}": name for name in (*parties, "root", "cases")}
     for job in ("folders", "founder"):
         assert mounts(SERVICES[job]) == every

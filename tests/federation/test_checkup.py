@@ -21,7 +21,7 @@ from federation import (
 )
 from federation.ceremony import Home
 from federation.clock import epoch_of
-from federation.founding import DAY, PENDING
+from federation.founding import DAY, PENDING, PartyPlan
 from federation.manifest import Manifest, PartyRole
 from federation.party import SIGNING
 from federation.pins import FILE
@@ -104,6 +104,34 @@ def test_next_year_s_keys_are_asked_for_in_time(folder: Path) -> None:
 
 def _home(folder: Path) -> Home:
     return ceremony.open_home(folder, NOW)
+
+
+def _with_witnesses(home: Home, count: int) -> Manifest:
+    after = home.manifest
+    for n in range(count):
+        plan = PartyPlan(
+            id=f"witness_{n}",
+            role=PartyRole.WITNESS,
+            kind="",
+            zh="某",
+            en="x",
+            endpoint=f"127.0.0.1:{7100 + n}",
+        )
+        made = founding.make(plan, ceremony.authority(home), NOW, PLAN.days)
+        after = changes.add(after, made.entry, {}, home.edition())
+    return after
+
+
+@pytest.mark.parametrize(("count", "ok"), [(0, None), (2, None), (3, True), (5, True)])
+def test_too_few_witnesses_are_told(folder: Path, count: int, ok: bool | None) -> None:
+    if count:
+        amend(folder, NOW, lambda home: _with_witnesses(home, count))
+    (found,) = (one for one in checkup.examine(folder, NOW) if one.name == "witnesses")
+    assert found.ok is ok
+    assert str(count) in found.said.en
+    if ok is None:
+        assert found.help
+        assert "--role witness" in found.help.en
 
 
 def test_what_is_listed_twice_is_told(folder: Path) -> None:

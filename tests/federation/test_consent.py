@@ -500,3 +500,46 @@ def test_a_consent_holds_from_its_start_to_its_end(now: int) -> None:
 def test_a_consent_is_held_to_the_moment(code: str, moment: dict[str, Any]) -> None:
     with pytest.raises(Refused, match=code):
         _check(**moment)
+
+
+@given(claims, grants)
+def test_whom_a_token_is_about_can_be_read_without_believing_it(one: Claims, grant: Grant) -> None:
+    token = consent.issue(one, {bytes(16): grant}, SigningKey.generate())
+    assert consent.subject(token) == one.sub
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        b"",
+        b"a",
+        b"a.b",
+        b"a.W10.c",
+        b"a.e30.c",
+        b"a." + b64(dumps({"sub": "short"})).encode(),
+        b"a." + b64(dumps({"sub": 7})).encode(),
+    ],
+)
+def test_a_token_about_nobody_is_refused(token: bytes) -> None:
+    with pytest.raises(PeerFault, match="MALFORMED"):
+        consent.subject(token)
+
+
+def test_visible_claims_can_be_read_without_believing_them() -> None:
+    assert consent.visible(TOKEN) == CLAIMS
+    assert consent.visible(consent.disclose(TOKEN, [])) == CLAIMS
+
+
+@pytest.mark.parametrize("token", [b"", b"a", b"a.b", b"a.W10.c", b"a.e30.c", TOKEN[:80]])
+def test_what_has_no_claims_is_refused(token: bytes) -> None:
+    with pytest.raises(PeerFault, match="MALFORMED"):
+        consent.visible(token)
+
+
+def test_claims_of_another_kind_are_refused() -> None:
+    head, claims, signature = TOKEN.partition(b"~")[0].split(b".")
+    read = json.loads(base64.urlsafe_b64decode(claims + b"=="))
+    for change in ({"vct": "x"}, {"purpose": {"class": "X", "basis": ""}}, {"iat": "1"}):
+        changed = b64(dumps(read | change)).encode()
+        with pytest.raises(PeerFault, match="MALFORMED"):
+            consent.visible(b".".join([head, changed, signature]))

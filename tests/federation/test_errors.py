@@ -26,7 +26,7 @@ from federation.exchange import Refusal
 from hedui.cli import app
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("federation", "registrar", "department_node", "coordinator", "hedui")
+PACKAGES = ("federation", "registrar", "department_node", "coordinator", "auditor", "hedui")
 RAISED = {"Refused", "PeerFault", "Unavailable", "BadInput", "HeduiError", "RowRefused"}
 READERS = {"Fields", "read_toml"}
 """They raise the code they are given, with where and why."""
@@ -48,6 +48,7 @@ ANSWERING = (
     "registrar/pseudonyms.py",
     "registrar/rpc.py",
     "registrar/store.py",
+    "registrar/transaction.py",
     "registrar/tokens.py",
     "department_node/answer.py",
     "department_node/consents.py",

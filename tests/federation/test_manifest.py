@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from crypto import suites
+from crypto import note, suites
 from crypto.keys import SigningKey
+from crypto.note import NoteKey
 from federation import manifest, root
 from federation.errors import PeerFault
 from federation.manifest import Manifest, PartyEntry, PartyRole
@@ -40,6 +41,8 @@ ENTRIES = [
     _entry("coordinator", PartyRole.COORDINATOR),
     _entry("tax", PartyRole.NODE, "tax"),
     _entry("bank_a", PartyRole.NODE, "bank"),
+    _entry("auditor", PartyRole.AUDITOR),
+    _entry("witness_a", PartyRole.WITNESS),
 ]
 MANIFEST = Manifest(
     federation="test",
@@ -110,6 +113,13 @@ def _change_key(**change: object) -> Callable[[dict[str, Any]], object]:
         lambda raw: raw.update(version=True),
         lambda raw: raw.update(expires=None),
         lambda raw: raw.update(federation=5),
+        lambda raw: raw.update(federation=""),
+        lambda raw: raw.update(federation="x" * 41),
+        lambda raw: raw.update(federation="a city"),
+        lambda raw: raw.update(federation="a\u3000city"),
+        lambda raw: raw.update(federation="a+b"),
+        lambda raw: raw.update(federation="city\n"),
+        lambda raw: raw.update(federation="a\x00b"),
         lambda raw: raw.update(demonstration=1),
         lambda raw: raw.update(demonstration="false"),
         lambda raw: raw.update(ca=[]),
@@ -122,6 +132,18 @@ def _change_key(**change: object) -> Callable[[dict[str, Any]], object]:
         _change_party(role="king"),
         _change_party(role=5),
         _change_party(id=5),
+        _change_party(id=""),
+        _change_party(id="Tax"),
+        _change_party(id="tax+1"),
+        _change_party(id="a/tax"),
+        _change_party(id="t" * 41),
+        _change_party(kind=""),
+        _change_party(kind=5),
+        _change_party(kind=None),
+        _change_party(role="witness"),
+        _change_party(role="auditor"),
+        lambda raw: raw["parties"][1].update(kind="tax"),
+        lambda raw: raw["parties"][0].update(kind=[]),
         _change_party(note="x"),
         _change_party(endpoint=None),
         _change_party(certificates=[5]),
@@ -172,7 +194,7 @@ def test_a_department_may_sign_by_another_suite() -> None:
 
 
 @pytest.mark.usefixtures("provided")
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("place", [0, 1, 4, 5])
 def test_whom_tokens_name_by_jose_words_signs_by_ed25519(place: int) -> None:
     with pytest.raises(PeerFault, match="MANIFEST_INVALID"):
         _read(_with_ecdsa(place))
@@ -187,7 +209,7 @@ def test_what_is_no_manifest_is_refused(payload: bytes) -> None:
 def test_parties_are_found_by_id_and_role() -> None:
     assert MANIFEST.party("tax") is ENTRIES[2]
     assert MANIFEST.party("tax", PartyRole.NODE) is ENTRIES[2]
-    assert MANIFEST.having(PartyRole.NODE) == ENTRIES[2:]
+    assert MANIFEST.having(PartyRole.NODE) == ENTRIES[2:4]
     assert MANIFEST.registrar is ENTRIES[0]
     assert [ENTRIES[2].name(lang) for lang in ("zh", "en")] == ["某单位", "Tax"]
 
@@ -202,3 +224,29 @@ def test_a_long_name_from_outside_is_cut_in_the_error() -> None:
     with pytest.raises(PeerFault) as caught:
         replace(MANIFEST).party("x" * 10_000)
     assert caught.value.details == {"party": "x" * 64}
+
+
+@pytest.mark.parametrize(("witnesses", "needed"), [(0, 1), (1, 1), (2, 2), (3, 2), (4, 3), (5, 3)])
+def test_two_views_cannot_both_have_a_quorum(witnesses: int, needed: int) -> None:
+    assert manifest.quorum(witnesses) == needed
+    assert 2 * needed > witnesses
+    listed = [_entry(f"witness_{n}", PartyRole.WITNESS) for n in range(witnesses)]
+    every = {entry.id: entry for entry in [*ENTRIES[:5], *listed]}
+    assert replace(MANIFEST, parties=every).quorum == needed
+
+
+def test_a_log_is_named_after_federation_and_party() -> None:
+    assert MANIFEST.note_name("tax") == "test/tax"
+
+
+@pytest.mark.usefixtures("provided")
+def test_notes_are_signed_with_ed25519_keys_only() -> None:
+    key = SigningKey.generate(ECDSA).verify_key
+    both = replace(ENTRIES[2], keys={**ENTRIES[2].keys, key.kid: key})
+    listed = replace(MANIFEST, parties={**MANIFEST.parties, "tax": both})
+    (own,) = ENTRIES[2].keys.values()
+    for algorithm in (note.SIGNED, note.COSIGNED):
+        (found,) = listed.note_keys("tax", algorithm)
+        assert found == NoteKey(name="test/tax", key=own.raw, algorithm=algorithm)
+    with pytest.raises(PeerFault, match="PARTY_UNKNOWN"):
+        listed.note_keys("nobody", note.SIGNED)

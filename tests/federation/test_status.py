@@ -287,3 +287,21 @@ def test_a_list_brings_back_what_was_revoked_and_is_not(
     earlier, later = _series(0, marked=before), _series(0, marked=after)
     assert later.brings_back(earlier) == bool(back)
     assert not earlier.brings_back(earlier)
+
+
+def test_which_list_it_says_it_is() -> None:
+    assert status.claimed_uri(LIST) == URI
+
+
+@pytest.mark.parametrize("jwt", [b"", b"a", b"a.b.c", b"a.W10.c", b"a.e30.c", b"a.eyJzdWIiOjF9.c"])
+def test_what_says_nothing_is_no_list(jwt: bytes) -> None:
+    with pytest.raises(PeerFault, match="STATUS_LIST_INVALID"):
+        status.claimed_uri(jwt)
+
+
+def test_lists_are_named_as_they_are_read() -> None:
+    other_uri = status.uri_of("registrar", "tax", 1)
+    second = status.issue(other_uri, EMPTY, NOW, KEY)
+    read = [_read(LIST), status.read(second, uri=other_uri, issuers=ISSUERS)]
+    assert status.joint_digest([LIST]) == StatusLists.of(read[0]).digest
+    assert status.joint_digest([LIST, second]) == StatusLists.of(*read).digest

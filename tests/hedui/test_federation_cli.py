@@ -25,6 +25,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_one_command_makes_a_whole_federation(founded: Path) -> None:
     made = {path.name for path in founded.iterdir()}
     assert {"root", "registrar", "coordinator", "tax", "bank_c"} <= made
+    assert {"auditor", "witness_a", "witness_b", "witness_c"} <= made
     for path in founded.rglob("*.key"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert not path.read_bytes().startswith(b"-----")

@@ -25,6 +25,11 @@ def test_a_prepared_city_waits_for_hosts_named_as_its_parties(tmp_path: Path) ->
         opened = party.load(made / "federation" / office, PartyRole.NODE, now)
         assert opened.listen == f"{office.replace('_', '-')}:{stage.PORT}"
         assert (opened.folder / "import.toml").exists()
+    for witness in stage.WITNESSES:
+        opened = party.load(made / "federation" / witness, PartyRole.WITNESS, now)
+        assert opened.listen == f"{witness.replace('_', '-')}:{stage.PORT}"
+        assert opened.manifest.quorum == 2
+    assert party.load(made / "federation" / stage.AUDITOR, PartyRole.AUDITOR, now).key
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 2
     assert "FOLDER_NOT_EMPTY" in again.stderr

@@ -127,6 +127,25 @@ def test_a_party_is_added_with_keys_certificate_and_all_years(folder: Path) -> N
     assert all(ok is not False for ok in findings(folder).values())
 
 
+def test_witnesses_come_and_their_keys_are_exchanged_and_they_go(folder: Path) -> None:
+    for n, name in enumerate(("witness_a", "witness_b", "witness_c")):
+        words = ("--role", "witness", "--zh", "见证", "--endpoint", f"127.0.0.1:{7100 + n}")
+        told = done("add", folder, name, *words)
+        assert any(f"{name} (witness" in change for change in told["changes"])
+    opened = party.load(folder / "witness_b", PartyRole.WITNESS, NOW)
+    assert opened.manifest.quorum == 2
+    assert not any(department == "witness_b" for department, _ in opened.manifest.pseudonym_keys)
+    assert findings(folder)["witnesses"] is True
+    done("rotate", "party", folder, "witness_b")
+    done("renew", "switch", "-C", folder / "witness_b")
+    done("rotate", "party", folder, "witness_b", "--retire")
+    renewed = party.load(folder / "witness_b", PartyRole.WITNESS, NOW)
+    assert renewed.key.kid != opened.key.kid
+    done("remove", folder, "witness_c")
+    assert party.load(folder / "tax", None, NOW).manifest.quorum == 2
+    assert findings(folder)["witnesses"] is None
+
+
 def test_a_registrar_elsewhere_gives_public_keys_only(folder: Path, tmp_path: Path) -> None:
     away = Path(shutil.move(folder / "registrar", tmp_path / "registrar"))
     refused("PSEUDONYM_KEYS_MISSING", "add", folder, *BANK)
@@ -151,6 +170,7 @@ def test_a_registrar_elsewhere_gives_public_keys_only(folder: Path, tmp_path: Pa
         (("bank_a", "--endpoint", "127.0.0.1:1"), "PLAN_INVALID"),
         (("bank_a", "--kind", "bank", "--endpoint", "127.0.0.1:7003"), "CHANGE_INVALID"),
         (("two", "--role", "registrar", "--endpoint", "127.0.0.1:1"), "CHANGE_INVALID"),
+        (("w", "--role", "witness", "--kind", "tax", "--endpoint", "127.0.0.1:1"), "PLAN_INVALID"),
     ],
 )
 def test_who_is_not_added(folder: Path, words: tuple[str, ...], code: str) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("crypto", "federation", "registrar", "department_node", "coordinator", "hedui")
+FOLDERS = (
+    *("crypto", "federation", "registrar", "department_node", "coordinator", "auditor", "hedui"),
+)
 MARK = re.compile("# (?:noqa|ruff|pragma).*")
 REASONED = re.compile(r"# (?:noqa): [A-Z]+\d+(, [A-Z]+\d+)* - \S.*")
 RULE = re.compile(r'"[A-Z]+\d*"')

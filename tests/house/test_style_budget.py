@@ -8,7 +8,9 @@ from statistics import median, quantiles
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("crypto", "federation", "registrar", "department_node", "coordinator", "hedui")
+PACKAGES = (
+    *("crypto", "federation", "registrar", "department_node", "coordinator", "auditor", "hedui"),
+)
 MODULES = sorted(
     path
     for package in PACKAGES

@@ -164,3 +164,12 @@ def test_serve_says_when_it_is_ready_and_stops_cleanly(
         process.send_signal(number)
         assert process.wait(30) == 0
         assert process.stdout.read() == ""
+
+
+def test_the_operator_looks_at_the_log_beside_the_running_server(town: Town) -> None:
+    number = town.issued(a_form()).consent_no
+    run("consent", "revoke", number, "--folder", folder(town))
+    newest = json.loads(run("log", "show", "--last", "1", "--folder", folder(town), "--json"))
+    assert (newest["kind"], newest["consent_no"]) == ("consent.revoked", number)
+    assert (newest["by"], newest["request"]) == ("registrar", "")
+    assert json.loads(run("log", "check", "--folder", folder(town), "--json"))["sound"] is True

@@ -16,6 +16,8 @@ def test_a_named_department_has_its_own_ceiling_and_the_others_the_default() -> 
     assert Settings().ceiling("tax") == 5_000_000
     assert not Settings().reflection
     assert config.parse({"reflection": True}).reflection
+    assert Settings().checkpoint_seconds == 10
+    assert config.parse({"checkpoint_seconds": 30}).checkpoint_seconds == 30
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,10 @@ def test_a_named_department_has_its_own_ceiling_and_the_others_the_default() -> 
         {"roll_most": 1.5},
         {"reflection": 1},
         {"reflection": "true"},
+        {"checkpoint_seconds": 0},
+        {"checkpoint_seconds": 31},
+        {"checkpoint_seconds": 2.5},
+        {"checkpoint_seconds": True},
     ],
 )
 def test_a_slip_of_the_pen_is_found(table: dict[str, Any]) -> None:

@@ -15,7 +15,8 @@ from federation.errors import HeduiError, PeerFault, Refused, Unavailable
 from registrar.config import Settings
 from registrar.desk import Desk
 from registrar.pseudonyms import Pseudonyms
-from registrar.store import Call, Store
+from registrar.store import Store
+from registrar.transaction import Call
 from tests.registrar.town import NOW, Town
 
 YEAR = epoch_of(NOW)

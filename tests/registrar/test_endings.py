@@ -9,6 +9,7 @@ from federation.consenting import ConsentForm, ConsentPerson, ConsentState, Role
 from federation.errors import Refused
 from federation.status import Status
 from registrar import endings
+from registrar.journal import Asked
 from tests.registrar.town import CHILD, FATHER, Town, a_form, ask, person_id, someone
 
 GRANDMOTHER, UNCLE_B, COUSIN = (person_id("19500505", number) for number in (51, 53, 55))
@@ -49,7 +50,8 @@ def test_a_suspension_is_seen_in_the_next_list_and_lifted_again(town: Town) -> N
 def test_what_the_registrar_suspends_no_coordinator_resumes(town: Town) -> None:
     issued = town.issued(a_form())
     with town.running._store.write() as tx:
-        endings.suspend(tx, tx.own("coordinator", issued.consent_no), "registrar", 0)
+        asked = Asked(by="registrar", at=0)
+        endings.suspend(tx, tx.own("coordinator", issued.consent_no), asked)
     town.client().suspend([issued.consent_no])
     (receipt,) = town.client().resume([issued.consent_no])
     assert receipt.state is ConsentState.SUSPENDED

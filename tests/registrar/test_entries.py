@@ -10,7 +10,8 @@ import pytest
 from federation import limits
 from federation.limits import STATUS_ENTRIES
 from registrar.entries import FULL_AT, Listing
-from registrar.store import Store, Transaction
+from registrar.store import Store
+from registrar.transaction import Transaction
 from tests.registrar.town import FAR, NOW
 
 

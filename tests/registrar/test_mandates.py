@@ -12,6 +12,15 @@ from crypto.keys import SigningKey
 from federation import exchange, limits, mandate, mandate_list, status
 from federation.errors import HeduiError, PeerFault
 from federation.exchange import Purpose
+from federation.log import kinds
+from federation.log.kinds import Event
+from federation.log.registrar_events import (
+    MandateBegun,
+    MandateEvaluated,
+    MandateListed,
+    MandateRecorded,
+    MandateRevoked,
+)
 from federation.mandate import BatchMandate, Order, Receipt, Step
 from federation.mandate_list import MandateList
 from federation.status import Status
@@ -284,3 +293,61 @@ def test_a_call_takes_few_steps_and_a_query_id_stands_for_one_call(town: Town) -
         patch.setattr("federation.wire.registrar_client.os.urandom", bytes)
         did(town, several[0])
         refused(town, several[1], "REPLAYED")
+
+
+def logged(town: Town, since: int) -> list[Event]:
+    store = Store(town.parties["registrar"].data / FILE)
+    book = store.book()
+    found = [kinds.read(row.record).event for row in book.rows(since, book.size()) if row.record]
+    store.close()
+    return [event for event in found if event.kind.startswith("mandate.")]
+
+
+def log_size(town: Town) -> int:
+    store = Store(town.parties["registrar"].data / FILE)
+    size = store.book().size()
+    store.close()
+    return size
+
+
+def test_a_mandates_life_is_logged_without_its_people(town: Town) -> None:
+    since = log_size(town)
+    one = recorded(town, version=40)
+    signed, found = listed(town, one)
+    jwt = did(town, step(one, Step.SIGN)).signed_list
+    did(town, step(one, Step.EVALUATE))
+    town.revoke(one.id)
+    town.revoke(one.id)
+    digest = hashlib.sha256(document(town, one)).digest()
+    series = int(signed.status_uri.rpartition("/")[2])
+    assert logged(town, since) == [
+        MandateBegun(mandate=one.id, coordinator="coordinator", version=40, document=digest),
+        MandateRecorded(mandate=one.id, version=40, size=5, people=one.people),
+        MandateEvaluated(
+            mandate=one.id,
+            department=CIVIL,
+            epoch=signed.epoch,
+            first=0,
+            size=5,
+            digest=hashlib.sha256(found).digest(),
+        ),
+        MandateListed(
+            mandate=one.id,
+            department=CIVIL,
+            epoch=signed.epoch,
+            jti=signed.jti,
+            list=hashlib.sha256(jwt).digest(),
+            size=5,
+            series=series,
+            index=signed.status_index,
+            expires=signed.expires,
+        ),
+        MandateRevoked(mandate=one.id, by="registrar"),
+    ]
+
+
+def test_a_refused_mandate_leaves_no_entry(town: Town) -> None:
+    since = log_size(town)
+    one = given(town, version=41)
+    refused(town, record(one, document(town, one, keys=1)), "MANDATE_INVALID")
+    assert logged(town, since) == []

@@ -12,8 +12,10 @@ from federation.consenting import ConsentState
 from federation.errors import Refused, Unavailable
 from federation.status import Status
 from registrar import consents
-from registrar.store import Store, Transaction
+from registrar.journal import Asked
+from registrar.store import Store
 from registrar.tokens import Issued
+from registrar.transaction import Transaction
 from tests.registrar.town import FAR, FATHER, NOW, Town, a_form
 
 
@@ -90,6 +92,14 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         Store(tmp_path / "r.sqlite")
 
 
+BY_REGISTRAR = Asked(by="registrar", at=NOW)
+
+
+def states(store: Store, department: str, series: int = 0) -> dict[int, Status]:
+    with store.read() as view:
+        return view.entries.states(department, series)
+
+
 def put_token(tx: Transaction, consent: consents.Consent) -> tuple[int, int]:
     series, index = tx.entries.draw("tax", FAR, os.urandom)
     token = Issued(
@@ -112,25 +122,25 @@ def test_revoking_ends_the_tokens_of_that_consent_only(store: Store) -> None:
     first, second = put(store, "a"), put(store, "b")
     with store.write() as tx:
         index = dict([put_token(tx, consent)[::-1] for consent in (first, second)][:1])
-        tx.revoke(first, NOW)
+        tx.revoke(first, BY_REGISTRAR)
         revoked = tx.by_number("a")
     assert revoked is not None
     assert revoked.state is ConsentState.REVOKED
-    assert store.states("tax", 0) == dict.fromkeys(index, Status.INVALID)
-    assert store.states("housing", 0) == {}
+    assert states(store, "tax") == dict.fromkeys(index, Status.INVALID)
+    assert states(store, "housing") == {}
 
 
 def test_a_revoked_entry_never_changes_again(store: Store) -> None:
     consent = put(store)
     with store.write() as tx:
         series, index = put_token(tx, consent)
-        tx.revoke(consent, NOW)
+        tx.revoke(consent, BY_REGISTRAR)
         for after in (Status.VALID, Status.SUSPENDED):
             with pytest.raises(sqlite3.IntegrityError, match="revoked is final"):
                 tx.entries.move(consent.origin, after)
-        tx.suspend(consent, "registrar", NOW)
-        tx.resume(consent, "registrar")
-    assert store.states("tax", series) == {index: Status.INVALID}
+        tx.suspend(consent, BY_REGISTRAR)
+        tx.resume(consent, BY_REGISTRAR)
+    assert states(store, "tax", series) == {index: Status.INVALID}
 
 
 def test_a_consent_rests_until_nobody_suspends_it(store: Store) -> None:
@@ -138,13 +148,13 @@ def test_a_consent_rests_until_nobody_suspends_it(store: Store) -> None:
     with store.write() as tx:
         series, index = put_token(tx, consent)
         for party in ("registrar", "coordinator", "coordinator"):
-            tx.suspend(consent, party, NOW)
+            tx.suspend(consent, Asked(by=party, at=NOW))
         suspended = tx.by_number(consent.consent_no)
         assert suspended is not None
         assert suspended.state is ConsentState.SUSPENDED
-        tx.resume(consent, "coordinator")
+        tx.resume(consent, Asked(by="coordinator", at=NOW))
         assert tx.entries.states("tax", series) == {index: Status.SUSPENDED}
-        tx.resume(consent, "registrar")
+        tx.resume(consent, BY_REGISTRAR)
         assert tx.entries.states("tax", series) == {}
         assert tx.by_number(consent.consent_no) == consent
 
@@ -171,7 +181,7 @@ def test_only_the_owner_reads_the_file(tmp_path: Path, monkeypatch: pytest.Monke
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
     store.close()
     assert modes == {"r.sqlite": 0o600, "r.sqlite-wal": 0o600, "r.sqlite-shm": 0o600}
-    assert seen == [0o600, 0o600]
+    assert set(seen) == {0o600}
 
 
 def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
@@ -191,7 +201,7 @@ def test_a_paper_is_found_on_other_consents_only(store: Store) -> None:
     with store.write() as tx:
         assert tx.elsewhere(first.form.persons[0].evidence, "a") == []
         assert tx.elsewhere(first.form.persons[0].evidence, "b") == [False]
-        tx.revoke(first, NOW)
+        tx.revoke(first, BY_REGISTRAR)
         assert tx.elsewhere(first.form.persons[0].evidence, "b") == [True]
         assert tx.elsewhere(second.form.persons[0].evidence, "a") == [False]
         assert tx.elsewhere(bytes(32), "a") == []
@@ -222,7 +232,7 @@ def test_nothing_is_found_by_reading_everything(store: Store) -> None:
         lambda view: view.entries.listing("tax", 0, NOW),
     ):
         plan = plan_of(store, ask)
-        assert not any("SCAN" in step for step in plan), plan
+        assert not any("SCAN" in step or step == "SEARCH token" for step in plan), plan
 
 
 def test_growths_of_rolls_are_kept_in_their_order(store: Store) -> None:

@@ -29,6 +29,9 @@ from federation.consenting import (
 from federation.exchange import Header, Purpose
 from federation.founding import FederationPlan, PartyPlan
 from federation.ids import check_digit
+from federation.log import kinds
+from federation.log.kinds import Event
+from federation.log.sqlite import SqliteBook
 from federation.manifest import PartyRole
 from federation.party import Party
 from federation.status import Status, StatusLists
@@ -250,6 +253,15 @@ class Town:
             self._evaluators[department, epoch] = oprf.Evaluator.from_seed(seed, info)
         return self._evaluators[department, epoch]
 
+    def book(self) -> SqliteBook:
+        return self.running._store.book()
+
+    def events(self, since: int = 0) -> list[Event]:
+        """Read what the registrar has logged from a row on."""
+        book = self.book()
+        rows = book.rows(since, book.size())
+        return [kinds.read(row.record).event for row in rows if row.record]
+
     def restart(self) -> None:
         self.running.stop()
         self.running = server.build(self.registrar, self.clock)
@@ -278,6 +290,7 @@ def found(folder: Path, at: int = NOW, nodes: Mapping[str, str] = NODES) -> None
 
     parties = [plan("registrar", PartyRole.REGISTRAR)]
     parties += [plan(name, PartyRole.COORDINATOR) for name in COORDINATORS]
+    parties += [plan("auditor", PartyRole.AUDITOR)]
     parties += [plan(name, PartyRole.NODE, kind) for name, kind in nodes.items()]
     founding.found(
         folder,
@@ -296,7 +309,7 @@ def found(folder: Path, at: int = NOW, nodes: Mapping[str, str] = NODES) -> None
 def running(folder: Path, nodes: Mapping[str, str] = NODES) -> Iterator[Town]:
     """Found the town, run its registrar, and stop everything afterwards."""
     found(folder, NOW, nodes)
-    roles = {"registrar": PartyRole.REGISTRAR}
+    roles = {"registrar": PartyRole.REGISTRAR, "auditor": PartyRole.AUDITOR}
     roles |= dict.fromkeys(COORDINATORS, PartyRole.COORDINATOR)
     roles |= dict.fromkeys(nodes, PartyRole.NODE)
     parties = {name: installation.load(folder / name, role, NOW) for name, role in roles.items()}

@@ -54,7 +54,7 @@ def check_strangers(played: Played) -> None:
     tokens = {one.jti for one in played.asks}
     found = list(strangers(played))
     assert {node for node, _ in found} == {VICTIM}
-    assert not tokens & {token for _, row in found for token in row.entry.tokens}
+    assert not tokens & {token for _, row in found for token in row.items.tokens}
 
 
 def check_uses(played: Played) -> None:
@@ -88,6 +88,6 @@ def _compare(played: Played, one: Exchange, row: Logged) -> None:
     assert (entry.kind, entry.caller) == ("ask", CENTRE)
     assert entry.request_signature == request.envelope.signatures[0].sig
     assert entry.answer == receipt.envelope.payload
-    assert entry.request_leaves == leaves(one.request)
-    assert entry.answer_leaves == leaves(one.receipt)
-    assert len(entry.tokens) == len(request.items)
+    assert row.items.request_leaves == leaves(one.request)
+    assert row.items.answer_leaves == leaves(one.receipt)
+    assert len(row.items.tokens) == len(request.items)

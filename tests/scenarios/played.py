@@ -18,10 +18,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from federation import catalogue, root
+from federation import catalogue, ledger, root
 from federation import manifest as manifests
 from federation.exchange import Answer, SaltedItem, outcome_text
-from federation.ledger import LedgerEntry
+from federation.ledger import Items, LedgerEntry
 from federation.manifest import Manifest, PartyRole
 from federation.wire import codec
 from hedui.demo.verdict import Key
@@ -68,6 +68,7 @@ class Logged:
     salt: bytes
     record: bytes
     entry: LedgerEntry
+    items: Items
 
 
 class Played:
@@ -176,10 +177,17 @@ class Played:
 
     def log(self, party: str) -> list[Logged]:
         """Read a node's log."""
-        rows = self.node(party, "SELECT seq, leaf, salt, record FROM log ORDER BY seq")
+        rows = self.node(party, "SELECT seq, leaf, salt, record, beside FROM log ORDER BY seq")
         return [
-            Logged(seq=seq, leaf=leaf, salt=s, record=record, entry=codec.decode_entry(record))
-            for seq, leaf, s, record in rows
+            Logged(
+                seq=seq,
+                leaf=leaf,
+                salt=s,
+                record=record,
+                entry=codec.decode_entry(record),
+                items=ledger.read_items(beside),
+            )
+            for seq, leaf, s, record, beside in rows
         ]
 
 

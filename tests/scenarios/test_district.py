@@ -12,8 +12,11 @@ from typing import Final
 import pytest
 
 from federation.exchange import Question
+from federation.log import kinds
+from federation.log.coordinator_events import CaseOpened
 from federation.strictjson import dumps
 from federation.wire import codec
+from hedui.demo.stage import WITNESSES
 from tests.scenarios import evidence
 from tests.scenarios.played import CENTRE, REGISTRAR, Exchange, Played, play
 
@@ -54,12 +57,12 @@ def test_it_ends_well(district: Played, asked_for: tuple[int, int, int]) -> None
     assert (summary["silent"], summary["answers"]) == (silent, len(district.asks) - silent)
     assert summary["people"] == round(1570 * households / 507)
     assert len(summary["killed"]) == kills
-    assert set(summary["killed"]) <= {*district.present, REGISTRAR, CENTRE}
+    assert set(summary["killed"]) <= {*district.present, *WITNESSES, REGISTRAR, CENTRE}
 
 
 def test_who_was_killed_or_away_came_back(district: Played) -> None:
     killed = Counter(district.summary["killed"])
-    for name in [REGISTRAR, *district.present]:
+    for name in [REGISTRAR, *WITNESSES, *district.present]:
         starts = (district.home / "logs" / f"{name}.log").read_text("utf-8").count("--- start")
         away = district.summary["flapped"] if name == FLAPPING else int(name in {PAUSED, LATE})
         assert starts >= 1 + (killed[name] > 0) + (away > 0), name
@@ -112,14 +115,29 @@ def test_no_use_is_counted_twice(district: Played) -> None:
     evidence.check_uses(district)
 
 
+def test_the_centre_has_logged_every_request_and_every_answer_once(district: Played) -> None:
+    """Also those that a killed command left behind, all of it under a checkpoint."""
+    rows = district.books("SELECT record FROM log WHERE beside_in != ''")
+    entries = [codec.decode_entry(record) for (record,) in rows]
+    sent = sorted((one.department, sha256(one.request)) for one in district.exchanges)
+    came = sorted(
+        (one.department, sha256(one.receipt)) for one in district.exchanges if one.receipt
+    )
+    for kind, expected in (("request", sent), ("reply", came)):
+        assert sorted((e.caller, e.beside) for e in entries if e.kind == kind) == expected
+    [(size, covered)] = district.books(
+        "SELECT count(*), (SELECT max(size) FROM log_checkpoint) FROM log"
+    )
+    assert size == covered
+
+
 def test_the_log_binds_the_operator_to_the_relative(district: Played) -> None:
     """The salted reference in the department's log opens to the operator of case U (§4)."""
     (case,) = (case for case, label in district.labels.items() if label == "U")
-    sql = f"SELECT commission, operator, salt FROM case_file WHERE case_id = '{case}'"
-    [(commission, operator, salt)] = district.books(sql)
-    assert operator == "op-lin"
-    own = hmac.digest(salt, b"civil_affairs", "sha256")
-    reference = hashlib.sha256(own + dumps([case, commission, operator])).digest()
+    (opened,) = (one for one in opened_cases(district) if one.case == case)
+    assert opened.operator == "op-lin"
+    own = hmac.digest(opened.opening, b"civil_affairs", "sha256")
+    reference = sha256(own + dumps([case, opened.commission, opened.operator]))
     found = {
         question.predicate
         for one in district.exchanges
@@ -130,6 +148,17 @@ def test_the_log_binds_the_operator_to_the_relative(district: Played) -> None:
     assert "P26" in found
     relative = {one.outcome for one in district.asks if one.key[0] == "U" and one.key[3] == "P26"}
     assert relative == {"YES"}
+
+
+def opened_cases(district: Played) -> list[CaseOpened]:
+    """Read what the centre's log says of cases: all that an auditor needs to open references."""
+    rows = district.books("SELECT record FROM log WHERE beside_in = ''")
+    events = [kinds.read(record).event for (record,) in rows]
+    return [event for event in events if isinstance(event, CaseOpened)]
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def questions(one: Exchange) -> list[Question]:

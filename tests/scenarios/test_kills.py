@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from hedui.demo.stage import WITNESSES
 from tests.scenarios import evidence
 from tests.scenarios.played import CENTRE, REGISTRAR, Played, play
 
@@ -30,12 +31,12 @@ def test_it_ends_well_all_the_same(drilled: Played) -> None:
     killed = summary.pop("killed")
     assert summary == {"answers": len(drilled.asks), "refusals": 12, "wrong": 0}
     assert len(killed) == KILLS
-    assert set(killed) <= {*drilled.nodes, REGISTRAR, CENTRE}
+    assert set(killed) <= {*drilled.nodes, *WITNESSES, REGISTRAR, CENTRE}
 
 
 def test_processes_were_killed_and_came_back(drilled: Played) -> None:
     killed = Counter(drilled.summary["killed"])
-    for name in [REGISTRAR, *drilled.nodes]:
+    for name in [REGISTRAR, *WITNESSES, *drilled.nodes]:
         starts = (drilled.home / "logs" / f"{name}.log").read_text("utf-8").count("--- start")
         assert starts >= 1 + (killed[name] > 0), name
     assert killed[CENTRE] > 0

@@ -20,7 +20,7 @@ from crypto.keys import SigningKey
 from department_node import beside, matching, node
 from department_node import mandates as node_mandates
 from department_node.mandate_books import MandateBooks
-from federation import catalogue, exchange, limits, mandate, mandate_list, status
+from federation import catalogue, exchange, ledger, limits, mandate, mandate_list, status
 from federation.errors import HeduiError
 from federation.exchange import Outcome, Purpose, Refusal
 from federation.mandate_list import BlockAnswer, BlockQuestion
@@ -204,9 +204,9 @@ def test_every_answer_and_every_refusal_is_in_the_log_before_it_leaves(town: Tow
     before = len(town.rows(CIVIL, "SELECT seq FROM log"))
     said = papers.ask(*papers.all)
     assert code(papers.ask(predicate="P62")) == "CONSENT_NOT_GRANTED"
-    rows = town.rows(CIVIL, "SELECT record FROM log ORDER BY seq")[before:]
-    entries = [codec.decode_entry(bytes(record)) for (record,) in rows]  # type: ignore[call-overload]
-    assert [one.kind for one in entries] == ["mandate", "mandate"]
+    rows = town.rows(CIVIL, "SELECT record, beside FROM log ORDER BY seq")[before:]
+    assert [codec.decode_entry(record).kind for record, _ in rows] == ["mandate", "mandate"]  # type: ignore[arg-type]
+    entries = [ledger.read_items(items) for _, items in rows]  # type: ignore[arg-type]
     assert [len(one.answer_leaves) for one in entries] == [len(said.outcomes), 1]
     listed = mandate_list.read(papers.all[0], town.parties["registrar"].entry.keys)
     assert [one.tokens for one in entries] == [(listed.jti,)] * 2

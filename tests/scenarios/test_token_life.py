@@ -15,6 +15,7 @@ from federation.errors import PeerFault, Refused
 from federation.status import Status, StatusLists
 from registrar import endings
 from registrar.entries import FULL_AT
+from registrar.journal import Asked
 from tests.registrar import town as towns
 from tests.registrar.town import NOW, Town, a_form
 
@@ -55,7 +56,7 @@ def test_what_happens_to_a_consent_is_seen_within_the_age_of_a_list(
 
     def by_the_registrar() -> None:
         with town.running._store.write() as tx:
-            endings.suspend(tx, tx.own("coordinator", number), "registrar", NOW)
+            endings.suspend(tx, tx.own("coordinator", number), Asked(by="registrar", at=NOW))
 
     for change, found in (
         (lambda: client.suspend([number]), Status.SUSPENDED),

@@ -34,6 +34,7 @@ from federation.wire import codec, mandate_messages, signed
 from federation.wire.channel import Peers
 from hedui.demo.stage import free_ports
 from registrar import server as registrar_server
+from registrar.journal import Asked
 from registrar.store import FILE, Store
 
 DEATH: Pair = ("P10", "")
@@ -183,7 +184,7 @@ class Town:
         """Revoke a mandate at the registrar, and let a department hear of it."""
         store = Store(self.parties["registrar"].data / FILE)
         with store.write() as tx:
-            tx.mandates.revoke(given, self.clock.now())
+            tx.mandates.revoke(given, Asked(by="registrar", at=self.clock.now()))
         store.close()
         self.refresh()
 

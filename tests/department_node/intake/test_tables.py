@@ -192,6 +192,15 @@ def test_a_file_that_changes_meanwhile(csv: Path) -> None:
     assert caught.value.code == "IMPORT_CHANGED"
 
 
+def test_a_database_cut_within_its_last_page(csv: Path) -> None:
+    """SQLite would read zeros there, and the rows would be lost without a word."""
+    database(csv, "CREATE TABLE t (a TEXT); INSERT INTO t VALUES ('1')")
+    whole = csv.read_bytes()
+    assert read(csv)[1] == [["1"]]
+    for size in (len(whole) - 1, len(whole) - 100, len(whole) // 2 + 1):
+        assert refusal(written(csv, whole[:size])).code == "IMPORT_GARBAGE"
+
+
 def test_a_workbook(csv: Path) -> None:
     workbook(csv, [HEADER, ["790301", "王甲", 12], ["790302", "李乙", None]])
     assert read(csv) == (HEADER, ROWS, [2, 3])

@@ -87,9 +87,7 @@ entries = st.builds(
     request=st.binary(max_size=9),
     request_signature=st.binary(max_size=9),
     answer=st.binary(max_size=9),
-    request_leaves=_tuple(_bytes(32)),
-    answer_leaves=_tuple(_bytes(32)),
-    tokens=_tuple(_bytes(16)),
+    beside=st.binary(max_size=32),
 )
 Kind = tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], Any]]
 KINDS: list[Kind] = [
@@ -285,23 +283,6 @@ def test_an_answer_s_lists_are_closed(fields: dict[str, Any]) -> None:
     _refuse(codec.decode_answer, _answer(**fields))
 
 
-@pytest.mark.parametrize("field", ["request_leaves", "answer_leaves", "tokens"])
-def test_a_ledger_entry_holds_whole_leaves(field: str) -> None:
-    whole = LedgerEntry(
-        at=1,
-        kind="ask",
-        caller="c",
-        request=b"",
-        request_signature=b"",
-        answer=b"",
-        request_leaves=(),
-        answer_leaves=(),
-        tokens=(),
-    )
-    cut: dict[str, Any] = {field: (bytes(31),)}
-    _refuse(codec.decode_entry, codec.encode_entry(replace(whole, **cut)))
-
-
 # ---- size
 
 
@@ -347,6 +328,24 @@ def test_a_large_envelope_is_refused_before_it_is_parsed() -> None:
 )
 def test_parts_that_cannot_be_counted_are_refused(wire: bytes) -> None:
     _refuse(codec.decode_batch, wire)
+    _refuse(codec.envelope_of, wire)
+
+
+@given(batch=batches, tail=st.binary(max_size=20))
+def test_an_envelope_is_read_whatever_follows_it(batch: SignedBatch, tail: bytes) -> None:
+    assert codec.envelope_of(codec.encode_batch(batch) + tail) == batch.envelope
+
+
+def test_an_envelope_alone_is_whole_canonical_and_not_large() -> None:
+    data = codec.encode_batch(BATCH)
+    assert codec.envelope_of(data) == BATCH.envelope
+    for cut in range(len(data)):
+        _refuse(codec.envelope_of, data[:cut])
+    _refuse(codec.envelope_of, b"")
+    _refuse(codec.envelope_of, _field(2, b"item") + data)
+    _refuse(codec.envelope_of, _field(1, _field(2, b"t") + _field(1, b"p")))
+    large = replace(BATCH, envelope=replace(BATCH.envelope, payload=bytes(8 * limits.HEADER_BYTES)))
+    _refuse(codec.envelope_of, codec.encode_batch(large), "OVERSIZE")
 
 
 @pytest.mark.parametrize(
@@ -373,3 +372,13 @@ def test_a_decode_bomb_is_refused_before_it_is_parsed(
 def test_a_number_that_a_database_could_not_hold_is_refused(name: str) -> None:
     assert codec.decode_answer(_answer(outcome=1, **{name: limits.ANSWER_NUMBER}))
     _refuse(codec.decode_answer, _answer(outcome=1, **{name: limits.ANSWER_NUMBER + 1}))
+
+
+@given(questions)
+def test_a_question_that_was_read_is_recalled(question: Question) -> None:
+    recalled = codec.recall_question(codec.encode_question(question))
+    assert recalled == (question.predicate, question.case_ref)
+
+
+def test_what_was_never_read_is_not_recalled() -> None:
+    _refuse(codec.recall_question, b"\xff")

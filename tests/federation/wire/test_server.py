@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -844,6 +845,26 @@ def test_all_threads_of_a_process_keep_to_one_of_its_cores(monkeypatch: pytest.M
     assert {threading.get_native_id(), other} <= kept.keys()
     ((core,),) = {tuple(cores) for cores in kept.values()}
     assert core in {3, 5}
+
+
+def test_threads_that_move_bytes_may_run_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: set[int] = set()
+    named, done = threading.Event(), threading.Event()
+
+    def rename() -> None:
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("mover", "utf-8")
+        named.set()
+        done.wait(5)
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, _: kept.add(thread), raising=False)
+    mover = threading.Thread(target=rename)
+    mover.start()
+    assert named.wait(5)
+    server.keep_to_one_core()
+    done.set()
+    assert threading.get_native_id() in kept
+    assert mover.native_id not in kept
 
 
 def test_where_cores_cannot_be_chosen_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:

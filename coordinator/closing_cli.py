@@ -1,0 +1,78 @@
+"""``hedui case close`` and ``alerts``: a case is decided; what was suspected of misuse.
+
+Knows arguments and what is printed.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coordinator.closing import Closed
+from coordinator.opening import open_closing, open_sentinel
+from coordinator.words import reason
+from federation import alert_screen
+from federation.terminal import (
+    EXIT_REFUSED,
+    FolderOption,
+    JsonOption,
+    LangOption,
+    Terminal,
+    reporting,
+    terminal,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def close(
+    case: Annotated[str, typer.Argument(help="case number 案号")],
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Note that a case is decided, fetch signed counts of uses. 结案,取各部门签名的使用次数。"""
+    at = terminal(lang, json)
+    with reporting(at), open_closing(folder) as closing:
+        closed = closing.close(case)
+    _say(at, case, closed)
+    if closed.silent:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+@app.command()
+def alerts(
+    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
+) -> None:
+    """List what was suspected of misuse, and what became of it. 列出滥用告警。"""
+    at = terminal(lang, json)
+    with reporting(at), open_sentinel(folder) as sentinel:
+        sentinel.look()
+        alert_screen.listed(at, sentinel.history())
+
+
+def _say(at: Terminal, case: str, closed: Closed) -> None:
+    for count in closed.counts:
+        uses = sum(one.used for one in count.uses)
+        at.emit(
+            {
+                "case": case,
+                "department": count.department,
+                "token": count.token.hex(),
+                "known": count.known,
+                "uses": {f"{u.predicate} {u.parameter}".rstrip(): u.used for u in count.uses},
+            }
+        )
+        at.say(
+            f"{count.department}:授权 {count.token.hex()[:8]} 共使用 {uses:,} 次"
+            if count.known
+            else f"{count.department}:没有见过授权 {count.token.hex()[:8]},或已依令删除",
+            f"{count.department}: token {count.token.hex()[:8]} was used {uses:,} times"
+            if count.known
+            else f"{count.department}: knows no token {count.token.hex()[:8]}, or erased it",
+        )
+    for one in closed.silent:
+        at.emit({"case": case, "department": one.department, "error": one.code})
+        line = f"{one.department}: {reason(one.code, at.lang)} {one.code}"
+        at.say(line, line)

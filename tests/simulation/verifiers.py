@@ -1,0 +1,143 @@
+"""Whoever looks for lies in a world: witnesses, the self-checks of logs, receipts, the reconciling.
+
+Knows how each is asked, through the parties' own doors. Does not know what was done.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from auditor import bundles, exported, reconcile
+from auditor.findings import Severity
+from auditor.reconcile import Reconciled
+from coordinator.evidence import Missing
+from coordinator.findings import report
+from department_node import node_log
+from federation import root
+from federation.errors import HeduiError, PeerFault, Unavailable
+from federation.founding import DOCUMENTS
+from federation.log import reader
+from federation.log.book import Book
+from federation.strictjson import dumps
+from tests.simulation.threats import RECEIPTS, RECONCILE, SELF_CHECK, WITNESSES
+from tests.simulation.world import CENTRE, LOGS, REGISTRAR, World
+from tests.simulation.world import WITNESSES as WITNESS_IDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that a verifier says of some parties."""
+
+    by: str
+    code: str
+    parties: tuple[str, ...]
+    evidence: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def qid(self) -> bytes:
+        """The query that it is about, if it is about one."""
+        return bytes.fromhex(self.evidence.get("qid", ""))
+
+
+def every(world: World) -> list[Finding]:
+    """Ask all of them."""
+    return [*self_checks(world), *alarms(world), *receipts(world), *reconciled(world)]
+
+
+def self_checks(world: World) -> list[Finding]:
+    """Name the parties whose own log is not what it was."""
+    codes = {party: world.tend(party) for party in LOGS}
+    return [
+        Finding(by=SELF_CHECK, code=code, parties=(party,))
+        for party, code in codes.items()
+        if code == "LOG_ALTERED"
+    ]
+
+
+def alarms(world: World) -> list[Finding]:
+    """Read the witnesses' alarms."""
+    return [
+        Finding(by=WITNESSES, code=alarm.code.value, parties=(alarm.origin.rpartition("/")[2],))
+        for one in WITNESS_IDS
+        for alarm in world.witness(one).store.alarms().values()
+    ]
+
+
+def receipts(world: World) -> list[Finding]:
+    """Have the evidence of every case collected and sealed, and verify each bundle."""
+    chain = root.read_chain((world.folder / "signed" / "root.json").read_bytes())
+    found: list[Finding] = []
+    with suppress(Unavailable), world.evidence() as (desk, evidence):
+        for case_id in desk.case_ids():
+            if not any(one.answer for one in desk.told([case_id])[case_id]):
+                continue
+            missing = evidence.collect(case_id)
+            found += [_missing(one) for one in missing if one.code not in _NOT_THERE]
+            if not missing:
+                data = evidence.seal(case_id, dumps(report.to_json(desk.show(case_id))))
+                found += map(_fault, bundles.check(data, chain).faults)
+    return found
+
+
+def _missing(one: Missing) -> Finding:
+    return Finding(by=RECEIPTS, code=one.code, parties=(one.department,))
+
+
+def _fault(fault: PeerFault) -> Finding:
+    about = str(fault.details.get("about", ""))
+    told = {name: str(value) for name, value in fault.details.items()}
+    return Finding(by=RECEIPTS, code=fault.code, parties=(about.partition(" ")[0],), evidence=told)
+
+
+_NOT_THERE: Final = {"LOG_ALTERED", "PROOF_NOT_READY", "PEER_UNREACHABLE", "WITNESSES_MISSING"}
+"""Why a proof cannot be had of a department that was found out, or is away."""
+
+
+def reconciled(world: World) -> list[Finding]:
+    """Export all logs, and hold them to one another; doubts are left out."""
+    return [
+        Finding(by=RECONCILE, code=one.code, parties=one.parties, evidence=one.evidence)
+        for one in comparison(world).findings
+        if one.severity is Severity.BROKEN
+    ]
+
+
+def comparison(world: World) -> Reconciled:
+    """Export all logs as an auditor gets them, and compare them."""
+    folder = world.folder.parent / "exported"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in DOCUMENTS:
+        shutil.copy(world.folder / "signed" / name, folder / name)
+    for party in LOGS:
+        _export(world, party, folder / party)
+    found = exported.read(folder)
+    return reconcile.reconcile(exported.sources(found), found.papers, settled=True)
+
+
+def seen(world: World, witness: str, party: str) -> int:
+    """Tell how many rows of a log a witness has cosigned."""
+    return world.witness(witness).store.seen(world.manifest.note_name(party)).size
+
+
+def _export(world: World, party: str, folder: Path) -> None:
+    """Write a party's log out as far as that can be done."""
+    try:
+        with _book(world, party) as book:
+            reader.export(book, folder, world.manifest.quorum)
+    except HeduiError:
+        folder.mkdir(exist_ok=True)
+
+
+@contextmanager
+def _book(world: World, party: str) -> Iterator[Book]:
+    if party == CENTRE:
+        with world.centre() as installed:
+            yield installed.log.book
+    elif party == REGISTRAR:
+        yield world.registrar._store.book()
+    else:
+        yield node_log.book(world.nodes[party]._node.store)
