@@ -30,12 +30,13 @@ _SHOWN: Final = {
 
 
 def check(
-    one: Exchange, tokens: Mapping[bytes, Consent], around: Around, chains: Chains
+    one: Exchange,
+    said: Header,
+    tokens: Mapping[bytes, Consent],
+    around: Around,
+    chains: Chains,
 ) -> Iterator[Finding]:
     """Hold an exchange that was answered to all that an answer needs."""
-    said = one.said
-    if said is None:
-        return
     lists = around.registry.lists.get(said.status_list_digest)
     if lists is None and said.status_list_digest:
         told = found("STATUS_UNPUBLISHED", *one.places, list=said.status_list_digest, **_of(one))
@@ -49,10 +50,10 @@ def check(
             yield from _refused(one, item, issue, lists, around)
             continue
         if issue:
-            yield from _alive(one, item, issue, lists, around)
+            yield from _alive(one, said, item, issue, lists, around)
         shown = tokens.get(item.token)
         if shown:
-            yield from _consented(one, item, shown, around, chains)
+            yield from _consented(one, said, item, shown, around, chains)
 
 
 def list_state(key: str | bytes, series: int, lists: Lists | None, around: Around) -> Status | None:
@@ -93,12 +94,17 @@ def _refused(
 
 
 def _alive(
-    one: Exchange, item: Item, issue: Issue, lists: Lists | None, around: Around
+    one: Exchange,
+    said: Header,
+    item: Item,
+    issue: Issue,
+    lists: Lists | None,
+    around: Around,
 ) -> Iterator[Finding]:
     """Refuse an answer by a consent that had ended, or rested, by the list that was gone by."""
-    registry, said = around.registry, one.said
+    registry = around.registry
     consent = registry.consents.get(issue.event.consent_no)
-    if consent is None or said is None:
+    if consent is None:
         return
     origin, series = consent.event.origin, issue.event.series
     state = list_state(origin, series, lists, around)
@@ -115,11 +121,14 @@ def _alive(
 
 
 def _consented(
-    one: Exchange, item: Item, shown: Consent, around: Around, chains: Chains
+    one: Exchange,
+    said: Header,
+    item: Item,
+    shown: Consent,
+    around: Around,
+    chains: Chains,
 ) -> Iterator[Finding]:
-    said, claims = one.said, shown.claims
-    if said is None:
-        return
+    claims = shown.claims
     question = Question(predicate=item.predicate, parameter=item.parameter)
     try:
         verify.consented(shown, question, said, one.holder)

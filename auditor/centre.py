@@ -72,8 +72,8 @@ class Centre:
                 asked=opened.header,
             )
             if opened.header.method == exchange.ASK_MANDATE:
-                known.block = mandate_messages.decode_question(opened.items[0])
-                yield from mandated.requested(known, self.enlisted, self._around)
+                block = known.block = mandate_messages.decode_question(opened.items[0])
+                yield from mandated.requested(known, block, self.enlisted, self._around)
             else:
                 known.items = yield from self._asked(known, opened)
         except PeerFault as e:
@@ -109,9 +109,7 @@ class Centre:
         """Read the questions, each with its token and case; give what is wrong with them."""
         shown: dict[bytes, bytes] = {}
         for one in opened.presentations:
-            shown[sha256(one).digest()] = yield from self.presented.show(
-                one, known.place, known.asked.issued
-            )
+            shown[sha256(one).digest()] = yield from self.presented.show(one, known)
         items: list[Item] = []
         for data in opened.items:
             question = codec.decode_question(data)
@@ -176,7 +174,7 @@ class Centre:
             yield found("ANSWER_INVALID", place, known.place, **told)
             return
         known.reply, known.came, known.said = place.row, entry.answer, said
-        yield from answered.check(known, self.presented.tokens, self._around, self._chains)
+        yield from answered.check(known, said, self.presented.tokens, self._around, self._chains)
 
     def _believed(self, known: Exchange, entry: LedgerEntry, beside: bytes) -> Header:
         """Hold what came to the department's signature and to the request; note the answers.

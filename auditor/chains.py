@@ -6,6 +6,7 @@ Knows uses as numbers. Does not know who asked, or whether a use was right.
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import NamedTuple
 
 from auditor.exchanges import Exchange, Item
@@ -35,20 +36,18 @@ class Chains:
 
     def use(self, one: Exchange, item: Item, claims: Claims, grant: Grant) -> Iterator[Finding]:
         """Take a use that an answer tells of; give what is wrong with its number."""
-        answer, said = item.told, one.said
-        if answer is None or said is None:
-            return
+        number = item.answer.use_no if item.answer else 0
         used = Used(one.department, claims.chain, item.predicate, item.parameter)
-        told = {"chain": claims.chain, "predicate": item.predicate, "use": answer.use_no}
+        told = {"chain": claims.chain, "predicate": item.predicate, "use": number}
         numbers = self.uses[used]
-        if answer.use_no in numbers or answer.use_no < 1:
-            others = numbers[answer.use_no].places if answer.use_no in numbers else ()
+        if number in numbers or number < 1:
+            others = numbers[number].places if number in numbers else ()
             yield found("USES_BROKEN", *one.places, *others, **told, why="twice")
-        numbers[answer.use_no] = one
-        day = business_date(said.issued)
+        numbers[number] = one
+        day = business_date((one.said or one.asked).issued)
         month = one.department, claims.chain, day.year, day.month
         self._months[month] += 1
-        if answer.use_no > grant.max_uses or self._months[month] > claims.uses_a_month:
+        if number > grant.max_uses or self._months[month] > claims.uses_a_month:
             limit = min(grant.max_uses, claims.uses_a_month)
             yield found("USES_EXCEEDED", *one.places, **told, granted=limit)
 
@@ -59,18 +58,20 @@ class Chains:
     def close(self) -> Iterator[Finding]:
         """Find the numbers that are missing, beyond those that nobody heard of."""
         for used, numbers in self.uses.items():
-            missing = sorted(set(range(1, max(numbers) + 1)) - numbers.keys())
-            if len(missing) > self.unheard[used] + self.hidden[used.chain]:
+            last = max(numbers)
+            missing = last - sum(number > 0 for number in numbers)
+            if missing > self.unheard[used] + self.hidden[used.chain]:
+                first = next(number for number in count(1) if number not in numbers)
                 told = {"chain": used.chain, "predicate": used.predicate, "missing": missing}
-                yield found("USES_BROKEN", *numbers[max(numbers)].places, **told)
+                yield found("USES_BROKEN", *numbers[last].places, **told, first=first)
 
-    def counted(self, count: ClosingCount, place: Place) -> Iterator[Finding]:
+    def counted(self, told: ClosingCount, place: Place) -> Iterator[Finding]:
         """Hold a department's signed count, in a row of its log, to the uses before that row."""
-        for one in count.uses:
-            used = Used(count.department, count.chain, one.predicate, one.parameter)
+        for one in told.uses:
+            used = Used(told.department, told.chain, one.predicate, one.parameter)
             rows = [each.node for each in self.uses.get(used, {}).values()]
             known = sum(row is not None and row < (place.row or 0) for row in rows)
             more = rows.count(None) + self.unheard[used] + self.hidden[used.chain]
             if not known <= one.used <= known + more:
-                told = {"chain": used.chain, "predicate": used.predicate, "signed": one.used}
-                yield found("USES_BROKEN", place, **told, computed=known, why="count")
+                about = {"chain": used.chain, "predicate": used.predicate, "signed": one.used}
+                yield found("USES_BROKEN", place, **about, computed=known, why="count")

@@ -16,15 +16,16 @@ from crypto.errors import CryptoError
 from crypto.keys import VerifyKey
 from federation.errors import PeerFault, Refused
 from federation.exchange import PAYLOAD_TYPE, Answer, Header
+from federation.mandate_list import BlockQuestion
 from federation.status import Status
 from federation.wire import codec, mandate_messages
 
 
-def requested(one: Exchange, enlisted: Mapping[bytes, int], around: Around) -> Iterator[Finding]:
+def requested(
+    one: Exchange, block: BlockQuestion, enlisted: Mapping[bytes, int], around: Around
+) -> Iterator[Finding]:
     """Hold a question to its list: that of its department, which the centre had enlisted before."""
-    if one.block is None:
-        return
-    name = one.block.signed_list
+    name = block.signed_list
     listed = around.registry.mandates.get(name)
     told = {"qid": one.asked.qid, "list": name, "department": one.department}
     if listed is None:
@@ -64,7 +65,7 @@ def check(
 ) -> Iterator[Finding]:
     """Hold an answer about people to its list's end, to status lists and to policy."""
     listed = around.registry.mandates.get(one.block.signed_list) if one.block else None
-    if listed is None or one.block is None:
+    if listed is None:
         return
     event, place = listed.event, Place(around.registry.party, listed.row)
     told = {"qid": one.asked.qid, "list": event.list, "department": one.department}

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from auditor import verify
 from auditor.around import Around
+from auditor.exchanges import Exchange
 from auditor.findings import Finding, Place, found
 from auditor.registry import Issue
 from federation import consent, status
@@ -25,63 +26,64 @@ class Presented:
         self._around = around
         self._partly: dict[bytes, bytes] = {}
 
-    def show(self, presentation: bytes, place: Place, at: int) -> Generator[Finding, None, bytes]:
+    def show(self, presentation: bytes, one: Exchange) -> Generator[Finding, None, bytes]:
         """Take a presentation; give what is wrong with it, return the token's id if it is one."""
+        told = {"qid": one.asked.qid, "department": one.department}
         try:
-            shown = verify.token(presentation, self._around.papers.manifest_at(at))
+            document = self._around.papers.manifest_at(one.asked.issued)
+            shown = verify.token(presentation, document)
         except PeerFault as e:
-            yield found(e.code, place, presentation=sha256(presentation).digest(), **e.details)
+            digest = sha256(presentation).digest()
+            yield found(e.code, one.place, **told, presentation=digest, **e.details)
             return b""
-        jti = shown.claims.jti
+        jti = told["token"] = shown.claims.jti
         before = self.tokens.get(jti)
         if before and before.signature != shown.signature:
-            yield found("TOKEN_DIFFERS", place, token=jti, why="two tokens with one id")
+            yield found("TOKEN_DIFFERS", one.place, **told, why="two tokens with one id")
             return jti
         self.tokens[jti] = consent.joined(before, shown) if before else shown
         issue = self._around.registry.tokens.get(jti)
         if issue is None:
-            told = found("TOKEN_UNKNOWN", place, token=jti, department=shown.claims.audience)
-            yield self._around.missing(told, at)
+            missed = found("TOKEN_UNKNOWN", one.place, **told)
+            yield self._around.missing(missed, one.asked.issued)
             return jti
-        yield from self._fits(shown, issue, place)
-        yield from self._whole(presentation, shown, issue, place)
+        wrong = [*self._wrong(shown, issue), *self._altered(presentation, shown, issue)]
+        if wrong:
+            places = one.place, Place(self._around.registry.party, issue.row)
+            why = {"consent": issue.event.consent_no, "why": ", ".join(wrong)}
+            yield found("TOKEN_DIFFERS", *places, **told, **why)
         return jti
 
-    def _fits(self, shown: Consent, issue: Issue, place: Place) -> Iterator[Finding]:
-        """Hold what a token shows to its issue and to the recorded consent."""
+    def _wrong(self, shown: Consent, issue: Issue) -> Iterator[str]:
+        """Hold what a token shows to its issue and to the recorded consent; name what differs."""
         registry, claims, event = self._around.registry, shown.claims, issue.event
         uri = status.uri_of(registry.party, event.department, event.series)
         named = (event.department, event.chain, event.expires, uri, event.index)
         holds = (claims.audience, claims.chain, claims.expires, claims.status_uri)
+        if named != (*holds, claims.status_index):
+            yield "claims"
         recorded = registry.consents.get(event.consent_no)
-        wrong = [] if named == (*holds, claims.status_index) else ["claims"]
-        if recorded:
-            terms = recorded.event.purpose, recorded.event.basis, recorded.event.members
-            same = terms == (claims.purpose.name, claims.basis, claims.members)
-            wrong += [] if same else ["terms"]
-            wrong += [] if recorded.event.coordinator == self._coordinator else ["coordinator"]
-        requests = registry.grants_of(issue)
-        wrong += [] if _granted(shown, requests, recheck=event.recheck) else ["grants"]
-        if wrong:
-            told = {"token": claims.jti, "consent": event.consent_no, "why": ", ".join(wrong)}
-            yield found("TOKEN_DIFFERS", place, Place(registry.party, issue.row), **told)
+        if recorded is None:
+            return
+        terms = recorded.event.purpose, recorded.event.basis, recorded.event.members
+        if terms != (claims.purpose.name, claims.basis, claims.members):
+            yield "terms"
+        if recorded.event.coordinator != self._coordinator:
+            yield "coordinator"
+        if not _granted(shown, registry.grants_of(issue), recheck=event.recheck):
+            yield "grants"
 
-    def _whole(
-        self, presentation: bytes, shown: Consent, issue: Issue, place: Place
-    ) -> Iterator[Finding]:
+    def _altered(self, presentation: bytes, shown: Consent, issue: Issue) -> Iterator[str]:
         """Once all of a token was shown, hold it to the digest of what was issued."""
-        jti = shown.claims.jti
+        jti, registry = shown.claims.jti, self._around.registry
+        if issue.event.consent_no not in registry.consents:
+            return
         if jti in self._partly:
             presentation = consent.join(self._partly.pop(jti), presentation)
-        pairs = list(consent.grants_of(presentation))
-        if len(pairs) < shown.slots:
+        if len(consent.grants_of(presentation)) < shown.slots:
             self._partly[jti] = presentation
-            return
-        requests = self._around.registry.grants_of(issue)
-        if issue.event.token not in _orders(presentation, requests):
-            registrar = Place(self._around.registry.party, issue.row)
-            told = {"token": jti, "consent": issue.event.consent_no, "why": "digest"}
-            yield found("TOKEN_DIFFERS", place, registrar, **told, issued=issue.event.token)
+        elif issue.event.token != _whole(presentation, registry.grants_of(issue)):
+            yield "digest"
 
 
 def _granted(shown: Consent, requests: Sequence[GrantRequest], *, recheck: bool) -> bool:
@@ -97,16 +99,10 @@ def _granted(shown: Consent, requests: Sequence[GrantRequest], *, recheck: bool)
     )
 
 
-def _orders(presentation: bytes, requests: Sequence[GrantRequest]) -> Iterator[bytes]:
-    """Name a token whose every grant is shown, its grants in the order in which they were asked.
-
-    That is each person's order on the form; which of them the token is about is nowhere said.
-    """
+def _whole(presentation: bytes, requests: Sequence[GrantRequest]) -> bytes:
+    """Name a token whose every grant is shown, its grants in the order in which they were asked."""
     head, *disclosures, _ = presentation.split(b"~")
     shown = dict(zip(consent.grants_of(presentation), disclosures, strict=True))
-    for person in {one.person for one in requests}:
-        mine = [(one.predicate, one.parameter) for one in requests if one.person == person]
-        pairs = [pair for pair in mine if pair in shown]
-        if len(pairs) == len(shown):
-            token = b"~".join([head, *(shown[pair] for pair in pairs), b""])
-            yield sha256(token).digest()
+    pairs = [(one.predicate, one.parameter) for one in requests]
+    ordered = [shown[pair] for pair in pairs if pair in shown]
+    return sha256(b"~".join([head, *ordered, b""])).digest()

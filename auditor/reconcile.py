@@ -216,7 +216,7 @@ class _Reading:
                     elif case.ended and not registry.ended(recorded.event.origin):
                         where = Place(registry.party, recorded.row)
                         ended = Place(centre.party, case.ended.row)
-                        missed = found("CONSENT_UNREVOKED", ended, where, **told)
+                        missed = found("CONSENT_UNENDED", ended, where, **told)
                         yield self._around.missing(missed, case.ended.at)
 
     def _strangers(self) -> Iterator[Finding]:

@@ -243,11 +243,9 @@ def _branch(at: Terminal, one: Branch, document: Manifest, indent: str) -> None:
 
 def _evidence(at: Terminal, places: Sequence[Place], evidence: Any, document: Manifest) -> None:
     where = rows(places, document, at.lang)
-    if where:
-        at.say(f"    {where}", f"    {where}")
     told = "  ".join(f"{name}={_short(value)}" for name, value in evidence.items() if value)
-    if told:
-        at.say(f"    {told}", f"    {told}")
+    for line in filter(None, (where, told)):
+        at.say(f"    {line}", f"    {line}")
 
 
 def _places(places: Iterable[Place]) -> list[dict[str, Any]]:

@@ -59,14 +59,17 @@ class Published(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Consent:
-    """A recorded consent; ``missing`` counts the signatures that are still needed."""
+    """A recorded consent; ``missing`` counts the signatures that are still needed.
+
+    ``objections`` are the people on it, by their index, who have signed one.
+    """
 
     row: int
     at: int
     event: ConsentRecorded
     grants: tuple[GrantRequest, ...]
     missing: int
-    objections: set[tuple[str, str]] = field(default_factory=set)
+    objections: set[int] = field(default_factory=set)
 
 
 class Issue(NamedTuple):
@@ -121,8 +124,7 @@ class Registry:
             case ConsentSuspended() | ConsentResumed() | ConsentRevoked() | ConsentEnded():
                 yield from self._changed(row, at, event)
             case ObjectionRecorded() if event.consent_no in self.consents:
-                about = event.predicate, event.parameter
-                self.consents[event.consent_no].objections.add(about)
+                self.consents[event.consent_no].objections.add(event.person)
             case TokenIssued():
                 yield from self._issued(row, at, event)
             case StatusPublished():
@@ -156,10 +158,11 @@ class Registry:
         return lists[after] if after < len(lists) else None
 
     def grants_of(self, issue: Issue) -> list[GrantRequest]:
-        """List what a consent grants at the department of one of its tokens."""
+        """List what a consent grants about the person, and at the department, of its token."""
         consent = self.consents.get(issue.event.consent_no)
+        about = issue.event.person, issue.event.department
         grants = consent.grants if consent else ()
-        return [one for one in grants if one.department == issue.event.department]
+        return [one for one in grants if (one.person, one.department) == about]
 
     def _recorded(
         self, row: int, at: int, event: ConsentRecorded, beside: bytes
@@ -212,8 +215,9 @@ class Registry:
             yield found("CONSENT_UNRECORDED", place, **told)
             return
         where = Place(self.party, consent.row)
-        if consent.missing or (event.recheck and not consent.objections):
-            why = "objection" if event.recheck else f"{consent.missing} missing"
+        objected = not event.recheck or event.person in consent.objections
+        if consent.missing or not objected:
+            why = f"{consent.missing} missing" if objected else "objection"
             yield found("CONSENT_UNSIGNED", place, where, **told, why=why)
         change = self.state(consent.event.origin, row)
         if change and change.state is not Status.VALID:

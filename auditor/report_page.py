@@ -71,7 +71,8 @@ def write(all_: Reconciled, known: Exported, tally: Tally, lang: Language) -> st
         findings=_findings(all_.findings, words),
         footer=escape(
             words.pick(
-                "本页由 hedui audit report 依据导出的日志和公钥生成,任何人可用同样的文件重做。行号从 0 起。",
+                "本页由 hedui audit report 依据导出的日志和公钥生成,任何人可用同样的文件重做。"
+                "行号从 0 起。",
                 "Made by hedui audit report from exported logs and public keys; anybody can make it"
                 " again from the same files. Rows count from 0.",
             )
@@ -147,13 +148,15 @@ def _counts(tally: Tally, words: _Words) -> str:
     whole = tally.told == tally.consented == tally.commissioned
     mark = "✓" if whole else "✗"
     line = words.pick(
-        f"{mark} 作答的问题 {tally.told:,} = 有授权 {tally.consented:,} = 有委托 {tally.commissioned:,}",
+        f"{mark} 作答的问题 {tally.told:,} = 有授权 {tally.consented:,}"
+        f" = 有委托 {tally.commissioned:,}",
         f"{mark} answered {tally.told:,} = consented {tally.consented:,} = commissioned"
         f" {tally.commissioned:,}",
     )
     rest = words.pick(
         f"提问 {tally.requests:,} 次、{tally.questions:,} 项;未反馈 {tally.unanswered:,};"
-        f"批量 {tally.blocks:,};案件 {tally.cases:,};同意书 {tally.consents:,};令牌 {tally.tokens:,}",
+        f"批量 {tally.blocks:,};案件 {tally.cases:,};同意书 {tally.consents:,};"
+        f"令牌 {tally.tokens:,}",
         f"{tally.requests:,} requests, {tally.questions:,} questions; unanswered"
         f" {tally.unanswered:,}; blocks {tally.blocks:,}; cases {tally.cases:,}; consents"
         f" {tally.consents:,}; tokens {tally.tokens:,}",

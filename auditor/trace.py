@@ -4,15 +4,16 @@ Pure: arranges what ``reconcile`` has joined, each link with its rows and digest
 what was found to be broken stands under the link that it is about.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from auditor.casebook import Case
+from auditor.departments import Stranger
 from auditor.exchanges import Exchange, Item
-from auditor.findings import Finding, Place
+from auditor.findings import Finding, Place, Severity
 from auditor.reconcile import Reconciled
-from auditor.registry import Issue
+from auditor.registry import Change, Issue
 from federation import catalogue
 from federation.clock import business_time
 from federation.errors import HeduiError, Said
@@ -55,163 +56,170 @@ class _Tracing:
 
     def __init__(self, all_: Reconciled) -> None:
         self._all = all_
-        self._by_token: dict[bytes, list[tuple[Exchange, Item]]] = {}
+        self._by_token: dict[bytes, list[Exchange]] = {}
         for one in all_.exchanges:
-            for item in one.items:
-                self._by_token.setdefault(item.token, []).append((one, item))
+            for token in dict.fromkeys(item.token for item in one.items):
+                self._by_token.setdefault(token, []).append(one)
+        self._named: dict[str, list[Finding]] = {}
+        for finding in all_.findings:
+            for name in set(finding.evidence.values()):
+                self._named.setdefault(name, []).append(finding)
 
     def find(self, what: str) -> Branch | None:
         for centre in self._all.centres.values():
             if what in centre.book.cases:
                 return self._case(centre.party, what)
         if what in self._all.registry.consents:
-            return self._consent(what, None)
+            branch = self._consent(what)
+            branch.below += self._tokens(what, None) + self._findings(what)
+            return branch
         for one in self._all.exchanges:
             if one.asked.qid.hex() == what:
-                return self._exchange(one)
+                return self._request(one)
+        for department in self._all.departments.values():
+            for stranger in department.strangers:
+                if stranger.asked.qid.hex() == what:
+                    return self._stranger(department.party, stranger)
         return None
 
     def _case(self, party: str, name: str) -> Branch:
         case = self._all.centres[party].book.cases[name]
-        below = [
-            Branch(
-                text=Said(
-                    f"{_time(change.at)} 授权{_STATES[change.state].zh}",
-                    f"{_time(change.at)} consent {_STATES[change.state].en}",
-                ),
-                places=(Place(party, change.row),),
-            )
-            for change in case.changes
-        ]
-        known = [no for no in case.consents if no in self._all.registry.consents]
-        below += [self._consent(number, name) for number in known]
-        issued = {
-            jti
-            for jti, issue in self._all.registry.tokens.items()
-            if issue.event.consent_no in known
-        }
-        below += [
-            self._question(one, item)
-            for token, asked in self._by_token.items()
-            for one, item in asked
-            if item.case == name and token not in issued
-        ]
         branch = _case_branch(party, name, case)
-        branch.below = below + self._findings(name)
+        branch.below += [_changed(Place(party, one.row), one) for one in case.changes]
+        registry = self._all.registry
+        known = [number for number in case.consents if number in registry.consents]
+        for number in known:
+            consent = self._consent(number)
+            consent.below += self._tokens(number, name) + self._findings(number)
+            branch.below.append(consent)
+        for token, asked in self._by_token.items():
+            issue = registry.tokens.get(token)
+            if issue is None or issue.event.consent_no not in known:
+                branch.below += self._exchanges(asked, token, name)
+        branch.below += self._findings(name)
         return branch
 
-    def _consent(self, number: str, case: str | None) -> Branch:
+    def _consent(self, number: str) -> Branch:
         registry = self._all.registry
         consent = registry.consents[number]
         event = consent.event
-        text = Said(
-            f"同意书 {number} · 用途 {event.purpose} · 依据 {event.basis}"
-            f" · 至 {_day(event.not_after)} · 缺签名 {consent.missing}",
-            f"consent {number} · purpose {event.purpose} · basis {event.basis}"
-            f" · until {_day(event.not_after)} · {consent.missing} signatures missing",
-        )
-        below = [
-            Branch(
-                text=Said(
-                    f"{_time(change.at)} {_STATES[change.state].zh}",
-                    f"{_time(change.at)} {_STATES[change.state].en}",
-                ),
-                places=(Place(registry.party, change.row),),
-            )
-            for change in registry.changes(event.origin)
-        ]
-        tokens = [one for one in registry.tokens.values() if one.event.consent_no == number]
-        below += [self._token(issue, case) for issue in tokens]
-        signed = [one.hex() for one in event.evidence]
-        return Branch(
-            text=text,
-            places=(Place(registry.party, consent.row),),
-            evidence={"grants": event.grants.hex(), "signed": " ".join(signed)},
-            below=below + self._findings(number),
-        )
-
-    def _token(self, issue: Issue, case: str | None) -> Branch:
-        event = issue.event
-        kind = Said("复查令牌", "recheck token") if event.recheck else Said("令牌", "token")
-        asked = self._by_token.get(event.jti, [])
+        places = (Place(registry.party, consent.row),)
+        until, missing = _day(event.not_after), consent.missing
         return Branch(
             text=Said(
-                f"{kind.zh} {event.jti.hex()[:16]} → {event.department}"
-                f",{_day(issue.at)} 签发,{_day(event.expires)} 到期",
-                f"{kind.en} {event.jti.hex()[:16]} → {event.department}"
-                f", issued {_day(issue.at)}, until {_day(event.expires)}",
+                f"同意书 {number} · 用途 {event.purpose} · 依据 {event.basis} · 至 {until}"
+                f" · 缺签名 {missing}",
+                f"consent {number} · purpose {event.purpose} · basis {event.basis}"
+                f" · until {until} · {missing} signatures missing",
+            ),
+            places=places,
+            evidence={
+                "grants": event.grants.hex(),
+                "signed": " ".join(one.hex() for one in event.evidence),
+            },
+            below=[
+                _changed(Place(registry.party, one.row), one)
+                for one in registry.changes(event.origin)
+            ],
+        )
+
+    def _tokens(self, number: str, case: str | None) -> list[Branch]:
+        """Show the tokens of a consent, each with what was asked by it for a case, or for any."""
+        branches = []
+        for jti, issue in self._all.registry.tokens.items():
+            if issue.event.consent_no == number:
+                branch = self._token(issue)
+                branch.below = self._exchanges(self._by_token.get(jti, []), jti, case)
+                branches.append(branch)
+        return branches
+
+    def _token(self, issue: Issue) -> Branch:
+        event, name = issue.event, self._name(issue.event.department)
+        short, first, last = event.jti.hex()[:16], _day(issue.at), _day(event.expires)
+        kind = Said("复查令牌", "recheck token") if event.recheck else Said("令牌", "token")
+        return Branch(
+            text=Said(
+                f"{kind.zh} {short} → {name.zh},{first} 签发,{last} 到期",
+                f"{kind.en} {short} → {name.en}, issued {first}, until {last}",
             ),
             places=(Place(self._all.registry.party, issue.row),),
             evidence={"token": event.jti.hex(), "issued": event.token.hex()},
-            below=[self._question(one, item) for one, item in asked if case in {None, item.case}],
         )
 
-    def _question(self, one: Exchange, item: Item) -> Branch:
-        names = catalogue.load()
-        zh, en = _told(item)
-        asked = f"{item.predicate} {item.parameter}".strip()
-        known = {one.id: one for one in names}
-        if item.predicate in known:
-            words = known[item.predicate]
-            asked_in = Said(f"{asked} {words.question('zh')}", f"{asked} {words.question('en')}")
-        else:
-            asked_in = Said(asked, asked)
-        at = _time(one.asked.issued)
-        return Branch(
-            text=Said(
-                f"{at} {one.coordinator} 问 {one.department}:{asked_in.zh} → {zh}",
-                f"{at} {one.coordinator} asked {one.department}: {asked_in.en} → {en}",
-            ),
-            places=one.places,
-            evidence=_digests(one),
-            below=self._findings(one.asked.qid.hex()),
-        )
+    def _exchanges(self, asked: Iterable[Exchange], token: bytes, case: str | None) -> list[Branch]:
+        """Show the requests that ask by a token for a case, each with these questions alone."""
+        branches = []
+        for one in asked:
+            mine = [item for item in one.items if item.token == token and case in {None, item.case}]
+            if mine:
+                branch = self._exchange(one)
+                branch.below = [*map(_question, mine), *self._findings(one.asked.qid.hex())]
+                branches.append(branch)
+        return branches
 
     def _exchange(self, one: Exchange) -> Branch:
-        at = _time(one.asked.issued)
-        below: list[Branch] = []
-        for item in one.items:
-            question = self._question(one, item)
-            question.below = list(self._grounds(one, item))
-            below.append(question)
-        qid = one.asked.qid.hex()
+        asker, asked = self._name(one.coordinator), self._name(one.department)
+        at, version = _time(one.asked.issued), one.asked.policy_version
         return Branch(
             text=Said(
-                f"提问 {qid}:{at} {one.coordinator} → {one.department},{one.asked.n} 项,"
-                f"政策第 {one.asked.policy_version} 版",
-                f"request {qid}: {at} {one.coordinator} → {one.department}, {one.asked.n} items,"
-                f" policy version {one.asked.policy_version}",
+                f"{at} {asker.zh} 问 {asked.zh},共 {one.asked.n} 项,政策第 {version} 版",
+                f"{at} {asker.en} asked {asked.en}: {one.asked.n} items, policy version {version}",
             ),
             places=one.places,
             evidence=_digests(one),
-            below=below + self._findings(qid),
         )
 
+    def _request(self, one: Exchange) -> Branch:
+        """Show a request with what each of its questions rests on."""
+        branch = self._exchange(one)
+        for item in one.items:
+            question = _question(item)
+            question.below = list(self._grounds(one, item))
+            branch.below.append(question)
+        branch.below += self._findings(one.asked.qid.hex())
+        return branch
+
     def _grounds(self, one: Exchange, item: Item) -> Iterator[Branch]:
-        """Give what a question rests on: token, consent and case, without what else they carry."""
         registry = self._all.registry
         issue = registry.tokens.get(item.token)
         if issue:
-            token = self._token(issue, "")
-            yield token
+            yield self._token(issue)
             if issue.event.consent_no in registry.consents:
-                consent = self._consent(issue.event.consent_no, "")
-                consent.below = []
-                yield consent
+                yield self._consent(issue.event.consent_no)
         if item.case:
             case = self._all.centres[one.coordinator].book.cases[item.case]
             yield _case_branch(one.coordinator, item.case, case)
 
+    def _stranger(self, department: str, one: Stranger) -> Branch:
+        """Show what a department was asked and the coordinator has not logged."""
+        asker, asked = self._name(one.asked.sender), self._name(department)
+        at = _time(one.at)
+        return Branch(
+            text=Said(
+                f"{at} {asker.zh} 问 {asked.zh},共 {one.asked.n} 项",
+                f"{at} {asker.en} asked {asked.en}: {one.asked.n} items",
+            ),
+            places=(Place(department, one.row),),
+            evidence={"qid": one.asked.qid.hex(), "request": one.digest.hex()},
+            below=self._findings(one.asked.qid.hex()),
+        )
+
     def _findings(self, name: str) -> list[Branch]:
-        named = (one for one in self._all.findings if name in one.evidence.values())
-        return [broken(one) for one in named]
+        return [broken(one) for one in self._named.get(name, ())]
+
+    def _name(self, party: str) -> Said:
+        entry = self._all.papers.newest.parties.get(party)
+        return Said(entry.zh, entry.en) if entry else Said(party, party)
 
 
 def broken(one: Finding) -> Branch:
-    """Show a finding as a link."""
+    """Show a finding as a link; a doubt has no code."""
     error = HeduiError(one.code, **one.evidence)
-    text = Said(error.title("zh"), error.title("en"))
-    return Branch(text=text, places=one.places, evidence=one.evidence, code=one.code)
+    zh, en = error.title("zh"), error.title("en")
+    if one.severity is Severity.DOUBT:
+        text = Said(f"▲ {zh}(待定)", f"▲ {en} (not certain yet)")
+        return Branch(text=text, places=one.places, evidence=one.evidence)
+    return Branch(text=Said(zh, en), places=one.places, evidence=one.evidence, code=one.code)
 
 
 def _case_branch(party: str, name: str, case: Case) -> Branch:
@@ -227,16 +235,27 @@ def _case_branch(party: str, name: str, case: Case) -> Branch:
     )
 
 
-def _told(item: Item) -> tuple[str, str]:
+def _changed(place: Place, change: Change) -> Branch:
+    at, state = _time(change.at), _STATES[change.state]
+    return Branch(text=Said(f"{at} {state.zh}", f"{at} {state.en}"), places=(place,))
+
+
+def _question(item: Item) -> Branch:
+    known = {one.id: one for one in catalogue.load()}
+    asked = f"{item.predicate} {item.parameter}".strip()
+    zh = en = asked
+    values: tuple[str, ...] = ()
+    if item.predicate in known:
+        words = known[item.predicate]
+        zh, en = f"{asked} {words.question('zh')}", f"{asked} {words.question('en')}"
+        values = words.values
     answer = item.answer
     if answer is None:
-        return "没有答复", "no answer"
-    known = {one.id: one for one in catalogue.load()}
-    closed = answer.outcome is Outcome.ENUM and item.predicate in known
-    said = outcome_text(answer, known[item.predicate].values if closed else ())
-    if not answer.use_no:
-        return said, said
-    return f"{said}(第 {answer.use_no} 次使用)", f"{said} (use {answer.use_no})"
+        return Branch(text=Said(f"{zh} → 没有答复", f"{en} → no answer"))
+    closed = answer.outcome is Outcome.ENUM
+    said, use = outcome_text(answer, values if closed else ()), answer.use_no
+    told = Said(f"{said}(第 {use} 次)", f"{said} (use {use})") if use else Said(said, said)
+    return Branch(text=Said(f"{zh} → {told.zh}", f"{en} → {told.en}"))
 
 
 def _digests(one: Exchange) -> dict[str, str]:

@@ -50,8 +50,8 @@ Evidence = Annotated[
     typer.Option(
         "--evidence",
         "-e",
-        help="证据文件或目录:登记方日志、证据包、次数证明 files or folders: the registrar's"
-        " exported log, bundles, signed counts",
+        help="证据文件或目录:证据包、登记方和各部门的日志 files or folders: bundles, exported"
+        " logs of the registrar and the departments, signed counts",
     ),
 ]
 Html = Annotated[Path | None, typer.Option("--html", help="写出可打印的网页 page to print")]
@@ -91,7 +91,7 @@ def _trail(places: tuple[Place, ...], reading: Reading, own: Papers) -> Trail:
     cases = list(reading.cases())
     wanted = {one.jti for case in cases for one in case.asked if one.jti}
     consents = trail_consents.gather(entries, places, wanted)
-    counts = list(reading.counts())
+    counts = list(reading.counts([one.jti for one in consents.tokens.values() if one.mine]))
     basis = Basis(
         places=places,
         consents=consents,

@@ -5,13 +5,14 @@ that does not hold is set aside with its code, since a missing answer shows in t
 not know whose trail is wanted, but for the tokens of its cases.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from auditor import bundles, logs, records, verify
+from auditor import bundles, logs, verify
 from auditor.bundles import Verdict
 from auditor.logs import Head, Log
 from auditor.papers import Papers
@@ -22,9 +23,12 @@ from crypto import envelope
 from crypto.errors import CryptoError
 from federation import bundle, closing, limits
 from federation.closing import ClosingCount
-from federation.errors import BadInput, PeerFault
+from federation.errors import BadInput, PeerFault, Unavailable
+from federation.log import events, kinds
 from federation.log.kinds import Happened
+from federation.log.node_events import UsesCounted
 from federation.log.reader import CHECKPOINT, LogReader, folder_reader
+from federation.manifest import PartyRole
 from federation.receipt import Receipt
 from federation.root import Chain
 from federation.shapes import text, whole
@@ -33,6 +37,9 @@ from federation.wire import receipt_messages
 
 _ZIP: Final = b"PK\x03\x04"
 _JSON: Final = b"{"
+_COUNTED: Final = f'"kind":"{UsesCounted.kind}"'.encode()
+"""Stands in the record of every signed count, and in no other: quotes in a text are escaped."""
+_OF_CONSENTS: Final = re.compile(rb'"kind":"(consent|objection|person|token)\.')
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,13 +127,34 @@ class Reading:
             asked = tuple(_asked(verdict, bundle.read(data).files))
             yield CaseFile(contents=verdict.contents, asked=asked, papers=verdict.papers)
 
-    def counts(self) -> Iterator[ClosingCount]:
-        """Verify the departments' counts, each by the manifest of its time."""
+    def counts(self, tokens: Collection[bytes]) -> Iterator[ClosingCount]:
+        """Verify the departments' counts of some tokens: in files, and in the departments' logs."""
         for file in self._found.counts:
+            yield from self._counted(file.name, _read(file, limits.COUNT_BYTES))
+        for folder in self._found.logs:
             try:
-                yield _count(_read(file, limits.COUNT_BYTES), self._papers)
-            except PeerFault as error:
-                self.faults.append((file.name, error.code))
+                for document in self._logged(folder_reader(folder), tokens):
+                    yield from self._counted(folder.name, document)
+            except (PeerFault, Unavailable) as error:
+                self.faults.append((folder.name, error.code))
+
+    def _counted(self, name: str, document: bytes) -> Iterator[ClosingCount]:
+        try:
+            yield _count(document, self._papers)
+        except PeerFault as error:
+            self.faults.append((name, error.code))
+
+    def _logged(self, read: LogReader, tokens: Collection[bytes]) -> Iterator[bytes]:
+        """Find the signed counts that a department's log has of some tokens."""
+        head = logs.head(read, self._papers)
+        known = self._papers.newest.parties.get(head.party)
+        if known and known.role is not PartyRole.NODE:
+            return
+        for _, record, beside in filter(None, chain.from_iterable(Log(read, head).bundles())):
+            if _COUNTED in record:
+                event = kinds.read(record).event
+                if isinstance(event, UsesCounted) and event.token in tokens:
+                    yield beside
 
     def registrar_log(self) -> tuple[Head, Entries]:
         """Choose the longest log of the registrar; its rows are verified as they are read.
@@ -149,14 +177,17 @@ class Reading:
 
 
 def _entries(read: LogReader, head: Head) -> Iterator[tuple[Happened, bytes]]:
-    """Give the events of a log that nothing is ever erased of."""
+    """Give what a log says of consents; nothing is ever erased of it.
+
+    Most of its rows tell of status lists, of which there is a new one each minute: they are not
+    read once more.
+    """
     for at, row in enumerate(chain.from_iterable(Log(read, head).bundles())):
         if row is None:
             raise PeerFault("LOG_GAP", row=at)
         _, record, beside = row
-        said = records.read(record)
-        if isinstance(said, Happened):
-            yield said, beside
+        if events.is_event(record) and _OF_CONSENTS.search(record):
+            yield kinds.read(record), beside
 
 
 def _asked(verdict: Verdict, files: Mapping[str, bytes]) -> Iterator[Asked]:

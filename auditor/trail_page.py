@@ -77,7 +77,7 @@ def _occasions(trail: Trail, entries: Iterable[Entry]) -> Iterator[str]:
 
 def _answer_row(trail: Trail, entry: Entry) -> Iterator[str]:
     day = words.day(entry.answer.as_of)
-    fresh = (f"数据截至 {day}", f"data as of {day}") if day else ("", "")
+    fresh = (f"数据截至 {day}", f"as of {day}") if day else ("", "")
     yield _cell(told.hour(entry.answered))
     yield _cell(_both(told.party(trail, entry.department)))
     yield _cell(_noted(told.question(entry.predicate, entry.value), told.use(entry)))

@@ -24,7 +24,7 @@ _ENTRIES = (
     (("问题", "Question"), 0),
     (("回答", "Answer"), 16),
     (("数据截至", "Data as of"), 10),
-    (("第几次", "Use"), 14),
+    (("第几次", "Use"), 10),
 )
 _TALLIES = (
     (("部门", "Department"), 0),
@@ -123,8 +123,13 @@ def _cells(trail: Trail, entry: Entry) -> tuple[Pair, ...]:
         told.question(entry.predicate, entry.value),
         told.outcome(entry),
         (as_of, as_of),
-        told.use(entry),
+        _use(entry),
     )
+
+
+def _use(entry: Entry) -> Pair:
+    short = f"{entry.use}/{entry.most}"
+    return told.use(entry) if entry.recheck or not entry.use else (short, short)
 
 
 def _counts(at: Terminal, trail: Trail) -> None:

@@ -211,7 +211,7 @@ def use(entry: Entry) -> Pair:
         return "", ""
     if entry.recheck:
         return "异议后复核", "recheck"
-    return f"第 {entry.use} 次,最多 {entry.most}", f"use {entry.use} of {entry.most}"
+    return f"第 {entry.use} 次,最多 {entry.most} 次", f"use {entry.use} of {entry.most}"
 
 
 def party(trail: Trail, party_id: str) -> Pair:

@@ -97,6 +97,24 @@ def evidence(
 
 
 @app.command()
+def checkpoints(
+    export: Annotated[Path, typer.Argument(help="folder to write to 输出目录")],
+    folder: FolderOption,
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """导出所见各方日志的最新检查点,供对账 Write what was cosigned last of each log."""
+    at = terminal(lang, json)
+    with reporting(at), _opened(folder) as store:
+        party = parties.read_settings(folder)["party"]
+        for origin, seen in store.every().items():
+            file = export / f"{party}-{origin.rpartition('/')[2]}.note"
+            _write(file, seen.note)
+            at.emit({"log": origin, "size": seen.size, "file": str(file)})
+            at.say(f"已写出 {file}", f"wrote {file}")
+
+
+@app.command()
 def verify(
     file: Annotated[list[Path], typer.Argument(help="what evidence wrote 告警证据文件")],
     folder: FolderOption,

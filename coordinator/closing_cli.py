@@ -3,6 +3,8 @@
 Knows arguments and what is printed.
 """
 
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +13,8 @@ import typer
 from coordinator.closing import Closed
 from coordinator.opening import open_closing, open_sentinel
 from coordinator.words import reason
-from federation import alert_screen
+from federation import alert_screen, keyfile
+from federation.errors import BadInput
 from federation.terminal import (
     EXIT_REFUSED,
     FolderOption,
@@ -28,14 +31,20 @@ app = typer.Typer()
 @app.command()
 def close(
     case: Annotated[str, typer.Argument(help="case number 案号")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="write the signed counts here 签名文件写入此目录")
+    ] = None,
     folder: FolderOption = Path(),
     json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
     """Note that a case is decided, fetch signed counts of uses. 结案,取各部门签名的使用次数。"""
     at = terminal(lang, json)
-    with reporting(at), open_closing(folder) as closing:
-        closed = closing.close(case)
+    with reporting(at):
+        with open_closing(folder) as closing:
+            closed, documents = closing.close(case), closing.counts(case)
+        if out:
+            _write(out, documents)
     _say(at, case, closed)
     if closed.silent:
         raise typer.Exit(EXIT_REFUSED)
@@ -50,6 +59,20 @@ def alerts(
     with reporting(at), open_sentinel(folder) as sentinel:
         sentinel.look()
         alert_screen.listed(at, sentinel.history())
+
+
+def _write(out: Path, documents: Sequence[bytes]) -> None:
+    """Write counts for whoever audits the case, each under its SHA-256.
+
+    Raises:
+        BadInput: FILE_UNWRITABLE.
+    """
+    try:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for one in documents:
+            keyfile.write_private(out / f"{sha256(one).hexdigest()}.json", one)
+    except OSError as e:
+        raise BadInput("FILE_UNWRITABLE", file=out.name, folder=out.parent.name) from e
 
 
 def _say(at: Terminal, case: str, closed: Closed) -> None:

@@ -179,8 +179,6 @@ def _named(row: int, record: bytes, beside: bytes) -> Named | None:
         qid = codec.decode_header(entry.request).qid
         tokens = ledger.read_items(beside).tokens if entry.kind == KIND else ()
         return Named(row, qid, tokens)
-    if events.read_tombstone(record):
-        return None
     event = kinds.read(record).event
     return Named(row, b"", (event.token,)) if isinstance(event, UsesCounted) else None
 
@@ -196,7 +194,7 @@ def _exchanges(connection: sqlite3.Connection, found: Found) -> tuple[set[int], 
         if not others:
             whole.add(one.row)
             connection.execute(_EMPTY, (one.qid,))
-        elif any(asked[n] for n in mine):
+        else:
             shared += 1
             _blank(connection, one.qid, asked, mine)
     return whole, shared

@@ -37,15 +37,18 @@ def _ordered(book: Book, row: int, order: bytes) -> bool:
     Whether the registrar has signed it, an auditor asks the registrar's log.
     """
     try:
-        while row > 0:
+        tombstone = events.read_tombstone(_record(book, row))
+        while tombstone and tombstone.order == order:
             row -= 1
-            record = book.rows(row, row + 1)[0].record or b""
-            tombstone = events.read_tombstone(record)
-            if tombstone is None or tombstone.order != order:
-                return _follows(record, order)
+            tombstone = events.read_tombstone(_record(book, row))
+        return _follows(_record(book, row), order)
     except PeerFault:
         return False
-    return False
+
+
+def _record(book: Book, row: int) -> bytes:
+    """Read a record; an erased one, and one before the first row, is nothing."""
+    return (book.rows(row, row + 1)[0].record if row >= 0 else None) or b""
 
 
 def _follows(record: bytes, order: bytes) -> bool:

@@ -7,6 +7,7 @@ know protobuf, and does not judge whether a form may be recorded.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from hashlib import sha256
 from typing import Final
 
 from federation import limits
@@ -123,6 +124,15 @@ class IssuedTokens:
 
     consent_no: str
     tokens: tuple[IssuedToken, ...]
+
+
+def paper(consent_no: str, person: int, evidence: bytes) -> bytes:
+    """Name a signed paper in the registrar's log: who has it can tell, and nobody can join it.
+
+    The digest of a paper stands nowhere by itself; without one there is none.
+    """
+    said = f"hedui/paper/v1|{consent_no}|{person}|".encode()
+    return sha256(said + evidence).digest() if evidence else b""
 
 
 def write_grants(grants: Iterable[GrantRequest]) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from federation.consenting import IssuedToken, Objection
+from federation.consenting import IssuedToken, Objection, paper
 from federation.log.registrar_events import ObjectionRecorded, TokenIssued
 from registrar.journal import Journal
 from registrar.objections import Recorded
@@ -144,7 +144,7 @@ class IssuedBook:
             predicate=one.predicate,
             parameter=one.parameter,
             year=year,
-            evidence=one.evidence,
+            evidence=paper(one.consent_no, one.person, one.evidence),
         )
         self._journal.note(event, now)
         return int(added.lastrowid or 0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from federation.consenting import write_grants
+from federation.consenting import paper, write_grants
 from federation.log import kinds
 from federation.log.checking import Rules
 from federation.log.registrar_events import (
@@ -86,4 +86,7 @@ class Journal:
 
 
 def _evidence(consent: Consent) -> tuple[bytes, ...]:
-    return tuple(person.evidence for person in consent.form.persons)
+    return tuple(
+        paper(consent.consent_no, position, person.evidence)
+        for position, person in enumerate(consent.form.persons)
+    )

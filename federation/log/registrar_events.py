@@ -85,7 +85,8 @@ class TokenIssued(Kind):
     """A token; ``token`` is the SHA-256 of its compact form with all disclosures, as issued.
 
     ``person`` is the index on the consent of whom it is about: so whoever is asked about can be
-    told all of it, and nothing of the others. ``round`` is 1 and one more with each renewal; 0 where the token is for a recheck.
+    told all of it, and nothing of the others. ``round`` is 1 and one more with each renewal; 0
+    where the token is for a recheck.
     """
 
     kind: ClassVar[str] = "token.issued"

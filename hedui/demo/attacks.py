@@ -75,6 +75,8 @@ class Attacker:
         self._foreign_peers = Peers(self._foreign.tls, self._foreign.tap)
         self._client = RegistrarClient(self._centre, self._peers, SystemClock())
         self._victim = victim
+        self.answered: set[str] = set()
+        """Query ids that a signed answer came for: these exchanges stand in the node's log."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -147,17 +149,17 @@ class Attacker:
 
     def _foreign_coordinator(self, token: bytes) -> Attack:
         request = _request(self._foreign, self._node, token)
-        got = _send(self._foreign_peers, self._node, request)
+        got = self._send(self._foreign_peers, request)
         return _attack("他市中心冒用", "foreign coordinator", "CONSENT_WRONG_HOLDER", got)
 
     def _replayed(self, token: bytes) -> Iterator[Attack]:
         header = _header(self._centre, self._node)
         captured = _request(self._centre, self._node, token, header=header)
-        _send(self._peers, self._node, captured)
-        got = _send(self._foreign_peers, self._node, captured)
+        self._send(self._peers, captured)
+        got = self._send(self._foreign_peers, captured)
         yield _attack("截获后他方重放", "replay from another party", "WRONG_PARTY", got)
         other = _request(self._centre, self._node, token, header=header)
-        got = _send(self._peers, self._node, other)
+        got = self._send(self._peers, other)
         yield _attack("旧编号新请求", "known query id, new request", "REPLAYED", got)
 
     def _tampered(self, token: bytes) -> Attack:
@@ -170,7 +172,7 @@ class Attacker:
     def _wrong_purpose(self, token: bytes) -> Attack:
         header = replace(_header(self._centre, self._node), purpose=Purpose.REVIEW)
         request = _request(self._centre, self._node, token, header=header)
-        got = _send(self._peers, self._node, request)
+        got = self._send(self._peers, request)
         return _attack("改变用途", "another purpose", "CONSENT_WRONG_PURPOSE", got)
 
     def _used_up(self) -> Attack:
@@ -185,7 +187,7 @@ class Attacker:
         peers = Peers(tls)
         try:
             request = _request(self._centre, self._node, token)
-            got = _send(peers, self._node, request)
+            got = self._send(peers, request)
         finally:
             peers.close()
         return _attack("外来证书", "stranger's certificate", "PEER_UNREACHABLE", got)
@@ -226,7 +228,21 @@ class Attacker:
 
     def _ask(self, zh: str, en: str, expected: str, token: bytes, predicate: str = "P40") -> Attack:
         request = _request(self._centre, self._node, token, predicate=predicate)
-        return _attack(zh, en, expected, _send(self._peers, self._node, request))
+        return _attack(zh, en, expected, self._send(self._peers, request))
+
+    def _send(self, peers: Peers, request: bytes) -> str:
+        """Send a request and give the refusal code, or the outcome if it was answered."""
+        try:
+            reply = peers.call(self._node, ASK, request, timeout=_TIMEOUT)
+            sent = signed.claimed_header(codec.decode_batch(request))
+            opened = signed.open_answer(codec.decode_batch(reply), sent, self._node.keys)
+        except HeduiError as error:
+            return error.code
+        self.answered.add(sent.qid.hex())
+        answer = codec.decode_answer(opened.items[0])
+        if answer.outcome is Outcome.REFUSED:
+            return answer.refusal.name
+        return outcome_text(answer)
 
 
 def _attack(zh: str, en: str, expected: str, got: str) -> Attack:
@@ -266,20 +282,6 @@ def _request(
     )
     prepared = signed.prepare(header or _header(sender, node), [codec.encode_question(question)])
     return codec.encode_batch(signed.sign(prepared, sender.key, (token,)))
-
-
-def _send(peers: Peers, node: PartyEntry, request: bytes) -> str:
-    """Send a request and give the refusal code, or the outcome if it was answered."""
-    try:
-        reply = peers.call(node, ASK, request, timeout=_TIMEOUT)
-        sent = signed.claimed_header(codec.decode_batch(request))
-        opened = signed.open_answer(codec.decode_batch(reply), sent, node.keys)
-    except HeduiError as error:
-        return error.code
-    answer = codec.decode_answer(opened.items[0])
-    if answer.outcome is Outcome.REFUSED:
-        return answer.refusal.name
-    return outcome_text(answer)
 
 
 def _reissue(token: bytes, registrar: Party) -> tuple[Claims, list[Grant]]:

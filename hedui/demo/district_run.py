@@ -88,7 +88,7 @@ def run(options: Options, at: Terminal) -> Outcome:
         runs.start(troupe, stage, at)
         review = _Review(troupe, stage, centre, options, at)
         review.run()
-        attacks = runs.attack(stage, centre)
+        attacks, _ = runs.attack(stage, centre)
         asked = tuple(centre.asked(centre.labels(stage.cases)))
     given = ((one.key, one.outcome or "UNAVAILABLE") for one in asked)
     return Outcome(

@@ -12,8 +12,10 @@ from typing import Final
 from coordinator.findings import screen
 from coordinator.opening import open_desk
 from federation.terminal import Terminal
+from hedui.demo import audit
 from hedui.demo import stage as stages
 from hedui.demo.attacks import Attack, Attacker, Victim
+from hedui.demo.audit import Audited
 from hedui.demo.centre import Centre
 from hedui.demo.drill import Drill
 from hedui.demo.flaws import Condition
@@ -44,6 +46,7 @@ class Outcome:
     verdict: Verdict
     unanswered: int
     attacks: tuple[Attack, ...]
+    audited: Audited
     killed: tuple[str, ...] = ()
 
     @property
@@ -53,8 +56,9 @@ class Outcome:
 
     @property
     def wrong(self) -> int:
-        """Count wrong answers, missing answers and attacks with another end than expected."""
-        return len(self.verdict.wrong) + self.unanswered + len(self.attacks) - self.refused
+        """Count wrong answers, missing ones, attacks that ended otherwise, and audits that did."""
+        attacks = len(self.attacks) - self.refused
+        return len(self.verdict.wrong) + self.unanswered + attacks + self.audited.wrong
 
 
 def run(options: Options, at: Terminal) -> Outcome:
@@ -77,14 +81,16 @@ def run(options: Options, at: Terminal) -> Outcome:
         ) as centre:
             killed = _work(centre, troupe, stage, options, at)
             labels = centre.labels(stage.cases)
-            attacks = attack(stage, centre)
+            attacks, hidden = attack(stage, centre)
             asked = list(centre.asked(labels))
+            audited = audit.audit(stage, options.folder / "audit", centre.case_ids()[0], hidden)
     answered = [(one.key, one.outcome) for one in asked if one.outcome]
     verdict = compare(answered, read_oracle(stage.oracle))
     outcome = Outcome(
         verdict=verdict,
         unanswered=len(asked) - len(answered),
         attacks=tuple(attacks),
+        audited=audited,
         killed=tuple(killed),
     )
     shown = next(case_id for case_id, label in labels.items() if label == SHOWN)
@@ -159,14 +165,17 @@ def _settle(centre: Centre, cases: Sequence[Path], number: int) -> None:
     centre.do("run", "--all")
 
 
-def attack(stage: Stage, centre: Centre) -> list[Attack]:
-    """Try every attack, with the first case's applicant as the victim."""
+def attack(stage: Stage, centre: Centre) -> tuple[list[Attack], set[str]]:
+    """Try every attack, with the first case's applicant as the victim.
+
+    Also gives the query ids that were answered behind the centre's back.
+    """
     with open_desk(stage.party(COORDINATOR)) as desk:
         (first,) = desk.standing(centre.case_ids()[:1])
     victim = first.filed.case.applicant
     attacker = Attacker(stage, Victim(victim.id, victim.name))
     try:
-        return list(attacker.run())
+        return list(attacker.run()), attacker.answered
     finally:
         attacker.close()
 
@@ -181,6 +190,7 @@ def _show(stage: Stage, case_id: str, every: Sequence[str], outcome: Outcome, at
         console.print()
         console.print(screen.leaving(desk.leaving(every), desk.around, at.lang))
     show_attacks(outcome.attacks, at)
+    audit.show(outcome.audited, at)
     show_wrong(outcome.verdict, at)
 
 

@@ -32,6 +32,10 @@ WITNESSES: Final = {
 """Who cosigns everybody's log, with names in zh and en."""
 PORT: Final = 7600
 """Where a party listens that has a host of its own."""
+_CENTRE_SETTINGS: Final = {
+    PartyRole.COORDINATOR: "[coordinator]\n",
+    PartyRole.REGISTRAR: "[registrar]\ncheckpoint_seconds = 1\n",
+}
 _NODE_SETTINGS: Final = "[node]\nstatus_refresh = 1.0\ncheckpoint_seconds = 1.0\n"
 
 
@@ -170,5 +174,5 @@ def free_ports(count: int) -> list[int]:
 
 
 def _centre(party: str, role: PartyRole, zh: str, en: str) -> PartyPlan:
-    settings = "[coordinator]\n" if role is PartyRole.COORDINATOR else ""
+    settings = _CENTRE_SETTINGS.get(role, "")
     return PartyPlan(id=party, role=role, kind="", zh=zh, en=en, endpoint="", settings=settings)

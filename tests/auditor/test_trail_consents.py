@@ -91,7 +91,7 @@ def test_only_the_persons_own_grants_are_kept() -> None:
 
 
 def test_another_consent_is_none_of_the_persons() -> None:
-    foreign = [
+    foreign: list[Logged] = [
         (recorded(AGAIN, GRANTS), GRANTS),
         (issued(ME, consent_no=AGAIN, jti=filler("foreign")), b""),
         *bare(

@@ -1,5 +1,6 @@
 """What is found in folders of evidence, and what is set aside because it does not hold."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,16 @@ from federation import closing, limits, root
 from federation.errors import BadInput, PeerFault
 from federation.exchange import Answer, Outcome, Refusal
 from federation.ledger import Items
-from federation.log import reader
+from federation.log import kinds, reader
 from federation.log.events import Tombstone
-from tests.federation.log.kept import Owner, keeper
+from federation.log.node_events import NodePaused, UsesCounted
+from federation.log.registrar_events import StatusPublished
 from tests.support import exchanges, trails
 from tests.support.books import MemoryBook
 from tests.support.exchanges import DEPARTMENT, NOW, Story, filler, key, of_case, tell
 from tests.support.trails import CONSENT, ME, Evidence, asked, count, cut, jti, registrar_log
 
+MINE = {jti(ME)}
 USUAL = Evidence(made=[(ME, asked(ME, 0)), (0, asked(0, 1))], counts=[count()])
 
 
@@ -99,7 +102,7 @@ def test_counts_are_verified_by_the_manifest_of_their_time(tmp_path: Path) -> No
     forged = closing.sign(count(), key("tax"))
     files = {"forged.json": forged, "odd.json": exchanges.policy_file()}
     found = reading(find(Evidence(counts=counts, files=files).write(tmp_path)))
-    assert list(found.counts()) == [count()]
+    assert list(found.counts(MINE)) == [count()]
     assert found.faults == [
         ("count-1.json", "RECEIPT_MANIFEST"),
         ("count-2.json", "COUNT_INVALID"),
@@ -113,27 +116,53 @@ def test_counts_are_verified_by_the_manifest_of_their_time(tmp_path: Path) -> No
 def test_a_count_that_says_nothing_is_set_aside(tmp_path: Path, payload: bytes) -> None:
     data = root.sign(payload, closing.PAYLOAD_TYPE, [key(DEPARTMENT)])
     found = reading(find(Evidence(files={"odd.json": data}).write(tmp_path)))
-    assert list(found.counts()) == []
+    assert list(found.counts(MINE)) == []
     assert found.faults == [("odd.json", "COUNT_INVALID")]
+
+
+def counted(document: bytes, token: bytes) -> bytes:
+    event = UsesCounted(token=token, caller="coordinator", count=sha256(document).digest())
+    return kinds.write(event, NOW + 60)
+
+
+def test_counts_are_found_in_a_departments_log(tmp_path: Path) -> None:
+    book = MemoryBook()
+    other = count(0, token=jti(0))
+    forged = closing.sign(count(at=NOW + 70), key("tax"))
+    for one in (count(), other):
+        document = closing.sign(one, key(DEPARTMENT))
+        book.append(counted(document, one.token), document)
+    book.append(counted(forged, jti(ME)), forged)
+    book.append(kinds.write(NodePaused(), NOW))
+    book.erase(Tombstone(at=NOW, order=filler("order", 32), rows=(3,)))
+    here = Evidence(log=registrar_log()).write(tmp_path)
+    reader.export(cut(book, party=DEPARTMENT), here / "logs" / DEPARTMENT)
+    reader.export(cut(MemoryBook(), party="coordinator"), here / "logs" / "coordinator")
+    found = reading(find(here))
+    assert list(found.counts(MINE)) == [count()]
+    assert found.faults == [(DEPARTMENT, "COUNT_INVALID")]
+
+
+def test_a_departments_log_that_does_not_hold_is_set_aside(tmp_path: Path) -> None:
+    here = Evidence().write(tmp_path)
+    book = MemoryBook()
+    book.append(kinds.write(NodePaused(), NOW))
+    reader.export(cut(book, (), party=DEPARTMENT), here / "logs" / DEPARTMENT)
+    found = reading(find(here))
+    assert list(found.counts(MINE)) == []
+    assert found.faults == [(DEPARTMENT, "RECEIPT_WITNESSES")]
 
 
 def test_the_longest_log_of_the_registrar_is_taken(tmp_path: Path) -> None:
     here = USUAL.write(tmp_path)
     longer = registrar_log([*trails.USUAL, (trails.issued(ME, 1), b"")])
     reader.export(longer, here / "later")
-    reader.export(exchanges_log(), here / "logs" / "public_security")
+    book = MemoryBook()
+    book.append(b"{}")
+    reader.export(cut(book, (), party=DEPARTMENT), here / "logs" / DEPARTMENT)
     head, entries = reading(find(here)).registrar_log()
     assert (head.party, head.tree.size, head.seen) == ("registrar", 5, NOW + 90)
     assert len(list(entries())) == len(list(entries())) == 5
-
-
-def exchanges_log() -> MemoryBook:
-    """Make a department's log, which is not looked at."""
-    owner = Owner(id=DEPARTMENT, manifest=exchanges.first_manifest(), key=key(DEPARTMENT))
-    book = MemoryBook()
-    book.append(b"{}")
-    keeper(book, owner=owner).cut()
-    return book
 
 
 def test_without_the_registrars_log(tmp_path: Path) -> None:
@@ -169,10 +198,12 @@ def test_nothing_of_the_registrars_log_is_ever_erased(tmp_path: Path) -> None:
     assert (caught.value.code, caught.value.details["row"]) == ("LOG_GAP", 2)
 
 
-def test_what_is_no_event_is_passed_over(tmp_path: Path) -> None:
+def test_what_tells_of_no_consent_is_passed_over(tmp_path: Path) -> None:
     book = registrar_log()
     row = exchanges.tell().receipt.log.record
     items = Items(request_leaves=(bytes(32),), answer_leaves=(bytes(32),), tokens=(bytes(16),))
     book.append(row, items.write())
+    listed = StatusPublished(department=DEPARTMENT, series=0, list=bytes(32), iat=NOW)
+    book.append(kinds.write(listed, NOW))
     _, entries = reading(find(Evidence(log=cut(book)).write(tmp_path))).registrar_log()
     assert len(list(entries())) == 4

@@ -79,7 +79,7 @@ def test_what_is_said_stands_on_the_page() -> None:
         "家庭其他成员",
         "another member of the household (2): 5 questions, hidden",
         "数据截至 2026-11-17",
-        "第 1 次\N{FULLWIDTH COMMA}最多 3",
+        "第 1 次\N{FULLWIDTH COMMA}最多 3 次",
         "异议后复核",
         "制作时间 2026-11-18 19:23",
     ):

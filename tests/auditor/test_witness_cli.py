@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from auditor.witness_server import Witness
+from crypto import checkpoint, note
 from federation import ceremony, changes
 from federation.clock import SystemClock
 from federation.errors import HeduiError
@@ -132,6 +133,21 @@ def test_evidence_is_written_and_anybody_can_verify_it(
     assert "告警" in run("status", "-C", folder / "witness_a", "--lang", "zh").stdout
     again = run("evidence", out, "-C", folder / "witness_a", "--lang", "en").stdout
     assert f"wrote {files[0]}" in again
+
+
+def test_the_newest_checkpoints_are_written_for_reconcile(
+    folder: Path, witness: Witness, tmp_path: Path
+) -> None:
+    log = _log(folder)
+    with closing(witness.store):
+        say(witness, log.request(0, 5))
+    out = tmp_path / "seen"
+    done = run("checkpoints", out, "-C", folder / "witness_a", "--json")
+    assert done.exit_code == 0
+    assert rows(done) == [{"log": "test/tax", "size": 5, "file": str(out / "witness_a-tax.note")}]
+    signed = note.parse((out / "witness_a-tax.note").read_bytes())
+    assert checkpoint.parse(signed.text) == log.tree(5)
+    assert [one.name for one in signed.signatures] == ["test/tax", "test/witness_a"]
 
 
 def test_evidence_that_does_not_hold_or_is_not_there(folder: Path, tmp_path: Path) -> None:

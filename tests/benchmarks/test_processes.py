@@ -64,6 +64,10 @@ def test_targets_are_those_of_the_issue() -> None:
         "ask.batch_first": (0.4, "more"),
         "ask.batch_standing": (0.5, "more"),
         "enrol": (0.8, "more"),
+        "log.append": (0.5, "more"),
+        "log.append.p99": (3.0, "less"),
+        "log.verify": (0.6, "more"),
         "match.30k_100k": (2.0, "less"),
         "match.10k_1m": (2.0, "less"),
+        "receipt.verify": (0.5, "more"),
     }

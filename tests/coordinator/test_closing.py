@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from coordinator import cli, closing_cli
 from coordinator.closing import Closed, Closing
 from coordinator.log_book import LogBook
+from crypto import envelope
 from crypto.keys import SigningKey
-from federation import closing
+from federation import closing, limits
 from federation.closing import ClosingCount, GrantUses
 from federation.errors import BadInput, Unavailable
 from federation.log.coordinator_events import CaseClosed
@@ -214,3 +215,22 @@ def test_the_command_says_what_every_department_counts(
     assert "tax: " in out
     assert "PEER_UNREACHABLE" in out
     assert run("close", "HD-1")[0] == 2
+
+
+def test_the_signed_counts_can_be_handed_on(
+    town: Town, counters: Counters, run: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    (case_id,) = town.ready()
+    out = tmp_path / "counts"
+    for _ in range(2):
+        assert run("close", case_id, "--out", str(out))[0] == 0
+    written = [file.read_bytes() for file in out.iterdir()]
+    read = [closing.read(one, town.around.manifest, department_of(one)) for one in written]
+    assert sorted(one.department for one in read) == sorted(KINDS)
+    code, said = run("close", case_id, "--out", str(next(out.iterdir())))
+    assert (code, "FILE_UNWRITABLE" in said) == (2, True)
+
+
+def department_of(document: bytes) -> str:
+    payload = envelope.from_json(document, max_bytes=limits.COUNT_BYTES).payload
+    return str(json.loads(payload)["department"])

@@ -123,7 +123,7 @@ def test_data_folder_needs_no_keys(twin: Twin, tmp_path: Path) -> None:
         "catalog = 'x'",
         *("status_refresh = 0", "status_refresh = 301", "status_refresh = 'x'"),
         *("enrol_workers = 0", "enrol_workers = 13", "enrol_workers = true"),
-        "reflection = 1",
+        *("reflection = 1", "sentinel_hourly = 0", "working_time = 'always'"),
     ],
 )
 def test_settings_are_held_to_what_there_is(twin: Twin, settings: str) -> None:

@@ -132,6 +132,16 @@ def test_many_lines_on_one_record_are_a_series(office: Office) -> None:
     assert {one.record for one in raised(office)} == {WITH_CAR.encode()}
 
 
+def test_a_line_twice_counts_once_and_an_unknown_token_not_at_all(office: Office) -> None:
+    watching = watch(office, sentinel_hourly=99, sentinel_after_hours=99, sentinel_lines=1)
+    office.answers(office.ask(WITH_CAR, WITH_CAR, line=LINES[0]))
+    office.fresh(WITHOUT_CAR, holder=bytes(32))
+    for line in LINES:
+        office.answers(office.ask(WITHOUT_CAR, line=line))
+    watching.look()
+    assert raised(office) == []
+
+
 def test_a_series_ends_with_its_year(office: Office) -> None:
     sentinel = watch(office, sentinel_hourly=99, sentinel_after_hours=99)
     for line in LINES[:3]:

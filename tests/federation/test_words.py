@@ -76,6 +76,11 @@ def test_a_band_up_to_nothing_is_nothing() -> None:
     assert [words.outcome(one, band, edges, "zh") for one in said] == ["未发现", "0–1,000.50 元"]
 
 
+def test_amounts_have_no_needless_decimals() -> None:
+    amounts = [(123_400, Unit.FEN), (123_450, Unit.AREA), (1_234, Unit.ENERGY)]
+    assert [words.amount(*one) for one in amounts] == ["1,234", "1,234.50", "1,234"]
+
+
 def test_counts_are_capped() -> None:
     count = next(p for p in SINGLE if p.form is Form.COUNT)
     assert said(count.id, Outcome.COUNT, 0) == "未发现"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from federation import consenting
 from federation.clock import epoch_of
-from federation.consenting import ConsentForm, Objection, Role
+from federation.consenting import ConsentForm, Objection, Role, paper
 from federation.errors import Unavailable
 from federation.log.kinds import Event
 from federation.log.registrar_events import (
@@ -92,7 +92,10 @@ def test_a_consent_is_logged_with_its_grants_beside(watched: Watched) -> None:
             members=2,
             not_after=FAR,
             grants=sha256(grants).digest(),
-            evidence=tuple(person.evidence for person in form.persons),
+            evidence=tuple(
+                paper(receipt.consent_no, n, person.evidence)
+                for n, person in enumerate(form.persons)
+            ),
             missing=0,
         )
     ]
@@ -111,9 +114,10 @@ def test_a_signature_that_follows_is_logged(watched: Watched) -> None:
     (receipt,) = watched.client.record([form])
     (recorded,) = watched.new()
     assert isinstance(recorded, ConsentRecorded)
-    assert (recorded.evidence, recorded.missing) == ((father.evidence, b""), 1)
+    number = receipt.consent_no
+    assert (recorded.evidence, recorded.missing) == ((paper(number, 0, father.evidence), b""), 1)
     watched.client.record([replace(form, persons=(father, mother))])
-    papers = (father.evidence, mother.evidence)
+    papers = paper(number, 0, father.evidence), paper(number, 1, mother.evidence)
     signed = ConsentSigned(consent_no=receipt.consent_no, evidence=papers, missing=0)
     assert watched.new() == [signed]
 
@@ -131,7 +135,9 @@ def test_a_renewal_is_logged_with_its_origin(watched: Watched) -> None:
         first.consent_no,
     )
     assert (after.basis, after.purpose, after.missing) == ("IN_FORCE_AID", "REVIEW", 0)
-    assert (after.evidence, after.grants) == (before.evidence, before.grants)
+    assert after.grants == before.grants
+    papers = [paper(second.consent_no, n, p.evidence) for n, p in enumerate(form.persons)]
+    assert list(after.evidence) == papers, "the papers of before, named for this consent"
 
 
 def test_each_token_is_logged_once(watched: Watched) -> None:
@@ -224,14 +230,14 @@ def test_all_consents_of_a_changed_household_end_in_the_log(watched: Watched) ->
 def test_an_objection_and_its_tokens_are_logged(watched: Watched) -> None:
     issued = watched.town.issued(alone(21))
     watched.new()
-    paper = Objection(
+    objection = Objection(
         consent_no=issued.consent_no,
         person=0,
         predicate="P40",
         parameter="",
         evidence=os.urandom(32),
     )
-    (token,) = watched.client.recheck(paper).tokens
+    (token,) = watched.client.recheck(objection).tokens
     recorded, given = watched.new()
     assert recorded == ObjectionRecorded(
         consent_no=issued.consent_no,
@@ -239,12 +245,12 @@ def test_an_objection_and_its_tokens_are_logged(watched: Watched) -> None:
         predicate="P40",
         parameter="",
         year=epoch_of(NOW),
-        evidence=paper.evidence,
+        evidence=paper(issued.consent_no, 0, objection.evidence),
     )
     assert isinstance(given, TokenIssued)
     assert (given.recheck, given.round, given.person) == (True, 0, 0)
     assert given.token == sha256(token.token).digest()
-    watched.client.recheck(paper)
+    watched.client.recheck(objection)
     assert watched.new() == []
 
 

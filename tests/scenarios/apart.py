@@ -31,8 +31,10 @@ from federation.exchange import (
     REVOKE_CONSENT,
     SUSPEND_CONSENT,
 )
-from federation.v1 import envelope_pb2, node_pb2, registrar_pb2
+from federation.v1 import envelope_pb2, log_pb2, node_pb2, registrar_pb2
 from federation.wire.description import DESCRIBE
+from federation.wire.log_messages import ADD_CHECKPOINT, READ
+from federation.wire.receipt_messages import PROVE
 from federation.wire.registrar_messages import STATUS_LIST
 from tests.scenarios.recording import Message
 
@@ -72,6 +74,12 @@ _PLAIN: Final[dict[tuple[str, bool], type[Proto]]] = {
     (STATUS_LIST, False): registrar_pb2.StatusList,
     (DESCRIBE, True): node_pb2.DescribeRequest,
     (DESCRIBE, False): node_pb2.NodeDescription,
+    (PROVE, True): node_pb2.ProveRequest,
+    (PROVE, False): node_pb2.Proved,
+    (READ, True): log_pb2.LogRequest,
+    (READ, False): log_pb2.LogPart,
+    (ADD_CHECKPOINT, True): log_pb2.AddCheckpoint,
+    (ADD_CHECKPOINT, False): log_pb2.Cosigned,
 }
 
 
@@ -220,6 +228,19 @@ def _status_list(data: bytes) -> Numbers:
     yield from _jwt("status", data.decode("ascii", "replace"))
 
 
+def _events(data: bytes) -> Numbers:
+    """Read the events among the rows of a log; an exchange's signed messages travelled before."""
+    text, decoder = data.decode("latin-1"), json.JSONDecoder()
+    start = text.find('{"')
+    while start >= 0:
+        try:
+            value, end = decoder.raw_decode(text, start)
+            yield from _json("event", value)
+        except ValueError:
+            end = start + 1
+        start = text.find('{"', end)
+
+
 def _jwt(name: str, text: str) -> Numbers:
     for part in text.split(".")[:2]:  # the third is the signature
         yield from _decoded(name, part)
@@ -237,4 +258,5 @@ _TOKENS: Final[dict[str, Callable[[bytes], Numbers]]] = {
     "SignedBatch.presentations": _sd_jwt,
     "IssuedToken.token": _sd_jwt,
     "StatusList.jwt": _status_list,
+    "LogPart.data": _events,
 }

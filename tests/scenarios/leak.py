@@ -15,13 +15,14 @@ from tests.scenarios.recording import Message
 TIMES: Final = frozenset(
     {"Header.issued", "Header.expires", "ConsentForm.not_after"}
     | {"token.iat", "token.nbf", "token.exp", "status.iat", "status.exp"}
+    | {"event.at", "event.expires", "event.not_after", "event.iat", "event.issued"}
 )
 """UTC seconds near the demonstration's day."""
 DATES: Final = frozenset(
     {"Answer.as_of", "Answer.enrolled_to", "Answer.period_from", "Answer.period_to"}
 )
 """Days near the demonstration's as yyyymmdd, or 0."""
-CHANCE: Final = frozenset({"token.status.status_list.idx", "status.status_list.lst"})
+CHANCE: Final = frozenset({"token.status.status_list.idx", "status.status_list.lst", "event.index"})
 """A random place in a list of 2²⁰, and the list itself: any number occurs here."""
 YEARS: Final = 2
 

@@ -22,6 +22,7 @@ from federation import catalogue, ledger, root
 from federation import manifest as manifests
 from federation.exchange import Answer, SaltedItem, outcome_text
 from federation.ledger import Items, LedgerEntry
+from federation.log import events
 from federation.manifest import Manifest, PartyRole
 from federation.wire import codec
 from hedui.demo.verdict import Key
@@ -176,7 +177,7 @@ class Played:
         ]
 
     def log(self, party: str) -> list[Logged]:
-        """Read a node's log."""
+        """Read the exchanges in a node's log."""
         rows = self.node(party, "SELECT seq, leaf, salt, record, beside FROM log ORDER BY seq")
         return [
             Logged(
@@ -188,6 +189,7 @@ class Played:
                 items=ledger.read_items(beside),
             )
             for seq, leaf, s, record, beside in rows
+            if not events.is_event(record)
         ]
 
 

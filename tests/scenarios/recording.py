@@ -13,14 +13,17 @@ from typing import Final
 
 from federation.exchange import ASK, ASK_STREAM, RECORD_CONSENT
 from federation.wire.description import DESCRIBE
+from federation.wire.log_messages import ADD_CHECKPOINT, READ
+from federation.wire.receipt_messages import PROVE
 from federation.wire.registrar_messages import STATUS_LIST
+from hedui.demo.stage import AUDITOR, WITNESSES
 from tests.scenarios.played import CENTRE, REGISTRAR
 
 CARRIES_IDENTITY: Final = RECORD_CONSENT
 """The one method whose request names people: at the registrar, which has to know them."""
 
-POLLED: Final = STATUS_LIST
-"""The one method called on a schedule, so that the end of the demonstration may cut a call off."""
+POLLED: Final = frozenset({STATUS_LIST, ADD_CHECKPOINT})
+"""Methods called on a schedule, so that the end of the demonstration may cut a call off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,10 @@ def count(messages: Iterable[Message], *, request: bool, received: bool) -> Coun
 
 def _serves(party: str, method: str) -> bool:
     """Tell whether a party is the one that answers a method."""
-    if method in {ASK, DESCRIBE}:
+    if method in {ASK, DESCRIBE, PROVE}:
         return not party.startswith(CENTRE)
+    if method == READ:
+        return party != AUDITOR
+    if method == ADD_CHECKPOINT:
+        return party in WITNESSES
     return party == REGISTRAR

@@ -13,16 +13,18 @@ from typer.testing import CliRunner
 
 from auditor.witness_server import Witness
 from auditor.witness_store import FILE, WitnessStore
+from coordinator import log_keeping
 from coordinator.opening import installation
 from department_node import node_log
 from department_node.store import Store
 from federation import party as parties
 from federation.clock import SystemClock
 from federation.log.book import Book
-from federation.log.keeper import Keeper
+from federation.log.keeper import Keeper, Plan
 from federation.manifest import PartyRole
 from federation.party import Party
 from hedui.cli import app
+from registrar import journal
 from registrar.opening import opened_log
 
 DOCUMENTS = ("root.json", "manifest.json", "policy.json")
@@ -30,6 +32,11 @@ _EXPORTS = {
     PartyRole.REGISTRAR: ("registrar", "log", "export"),
     PartyRole.COORDINATOR: ("case", "log", "export"),
     PartyRole.NODE: ("node", "log", "export"),
+}
+_RULES = {
+    PartyRole.REGISTRAR: journal.RULES,
+    PartyRole.COORDINATOR: log_keeping.RULES,
+    PartyRole.NODE: node_log.RULES,
 }
 
 
@@ -55,7 +62,7 @@ def cosign(party: Party, witnesses: dict[str, Witness]) -> None:
         return witnesses[witness].add_checkpoint(party.id, request)
 
     with _book(party) as book:
-        keeper = Keeper(book, party, SystemClock(), send)
+        keeper = Keeper(book, party, SystemClock(), send, Plan(rules=_RULES[party.entry.role]))
         keeper.cut()
         assert keeper.witness() == len(witnesses)
 

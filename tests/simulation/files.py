@@ -179,16 +179,13 @@ def copy_of(world: World, party: str, place: Path) -> None:
 def put_back(world: World, party: str, place: Path) -> None:
     """Put an older copy of a party's database in the place of the present one."""
     file = world.file(party)
-    running = party != CENTRE
-    if running:
-        world.stop(party)
+    world.stop(party)
     for end in ("", "-wal", "-shm"):
         file.with_name(file.name + end).unlink(missing_ok=True)
     with closing(sqlite3.connect(place)) as copy, closing(sqlite3.connect(file)) as fresh:
         copy.backup(fresh)
     file.chmod(0o600)
-    if running:
-        world.start(party)
+    world.start(party)
 
 
 def _another_time(record: bytes) -> bytes:

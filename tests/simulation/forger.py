@@ -115,7 +115,7 @@ class Forger:
 
     def replayed_elsewhere(self, before: Released) -> Forged:
         """Send an old request to another department."""
-        node = next(one for one in NODES if one != before.node)
+        node = next(one for one in NODES if one != before.header.audience)
         return Forged(sender=before.caller, node=node, data=before.request)
 
     def _ask(

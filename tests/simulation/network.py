@@ -54,7 +54,7 @@ class Network:
     def __init__(self) -> None:
         self.handlers: dict[tuple[str, str], Handler] = {}
         self.tricks: dict[tuple[str, str], Trick] = {}
-        self.away: set[str] = set()
+        self.away: frozenset[str] = frozenset()
         self.losing = 0
         """So many replies get lost on their way back, but for those of witnesses."""
         self.watchers: list[Callable[[Delivered], None]] = []

@@ -241,21 +241,19 @@ def forget_revocation(world: World, done: Done) -> None:
         if not _forget(world, before, "consent.revoked"):
             return False
         for one in codec.decode_batch(request).items:
-            number = messages.decode_order(one.item)
-            done(Lie(name="forgotten_revocation", party=REGISTRAR, origin=revive(world, number)))
+            origin = world.origin(messages.decode_order(one.item))
+            revive(world, origin)
+            done(Lie(name="forgotten_revocation", party=REGISTRAR, origin=origin))
         return True
 
     _registrar_once(world, REVOKE, forget)
 
 
-def revive(world: World, number: str) -> str:
-    """Bring a consent and its tokens back to life in the registrar's tables; give its origin."""
+def revive(world: World, origin: str) -> None:
+    """Bring a consent, and all that goes by its signatures, back to life in the books."""
     with files.opened(world, REGISTRAR) as c:
-        sql = "SELECT origin FROM consent WHERE consent_no = ?"
-        (origin,) = c.execute(sql, (number,)).fetchone()
-        (trigger,) = c.execute(
-            "SELECT sql FROM sqlite_master WHERE name = 'revoked_is_final'"
-        ).fetchone()
+        find = "SELECT sql FROM sqlite_master WHERE name = 'revoked_is_final'"
+        (trigger,) = c.execute(find).fetchone()
         c.execute("DROP TRIGGER revoked_is_final")
         c.execute("UPDATE consent SET revoked = NULL WHERE origin = ?", (origin,))
         c.execute(
@@ -265,7 +263,6 @@ def revive(world: World, number: str) -> str:
             (origin,),
         )
         c.execute(trigger)
-    return str(origin)
 
 
 REGISTRARS: Final = (issue_unrecorded, publish_unlogged, forget_revocation)

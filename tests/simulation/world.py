@@ -6,6 +6,7 @@ says when lists are fetched, checkpoints cut and witnesses asked.
 """
 
 import hashlib
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -30,6 +31,7 @@ from federation import party as parties
 from federation.clock import FixedClock
 from federation.errors import HeduiError
 from federation.founding import FederationPlan, PartyPlan
+from federation.log import keeper
 from federation.log.keeper import Keeper
 from federation.manifest import Manifest, PartyRole
 from federation.party import Party
@@ -47,10 +49,15 @@ POLICE, MARKET = "public_security", "market_regulation"
 NODES = (POLICE, MARKET)
 WITNESSES = ("witness_a", "witness_b", "witness_c")
 LOGS = (*NODES, REGISTRAR, CENTRE)
+DAY = 86_400
+"""So long before its life begins a federation is founded, seconds."""
 USES = 3
 """Uses of each grant: few, so that they are spent."""
 BUDGET = 4
 """New cells of a record and year, those for rechecks apart: few, so that they are spent."""
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+_QUICK = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+"""Where worlds lie: no disk is waited for if that can be had."""
 FILES = {
     **dict.fromkeys(NODES, "node.sqlite"),
     REGISTRAR: "registrar.sqlite",
@@ -128,6 +135,7 @@ class World:
     witnesses: dict[str, WitnessServer] = field(default_factory=dict)
     papers: int = 0
     _opened: dict[str, Party] = field(default_factory=dict)
+    _centre: tuple[ExitStack, Installed] | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -147,21 +155,33 @@ class World:
 
     @contextmanager
     def centre(self) -> Iterator[Installed]:
-        """Open the centre's installation as each of its commands does."""
-        with opening.installation(self.folder / CENTRE, self.clocks[CENTRE]) as installed:
+        """Lend the centre's installation for one command; it stays open for the next one."""
+        if self._centre is None:
+            opened = ExitStack()
+            folder, clock = self.folder / CENTRE, self.clocks[CENTRE]
+            self._centre = opened, opened.enter_context(opening.installation(folder, clock))
+        _, installed = self._centre
+        try:
             yield installed
+        finally:
+            try:
+                installed.log.settle()
+            finally:
+                installed.log.__dict__.pop("keeper", None)  # the next command has its own
 
     @contextmanager
     def desk(self) -> Iterator[Desk]:
-        """Open the centre's desk for one command."""
-        with opening.open_desk(self.folder / CENTRE, self.clocks[CENTRE]) as desk:
-            yield desk
+        """Lend the centre's desk for one command."""
+        with self.centre() as installed:
+            yield opening._desk(installed)
 
     @contextmanager
     def evidence(self) -> Iterator[tuple[Desk, Evidence]]:
-        """Open the centre's desk with the evidence of its cases."""
-        with opening.open_evidence(self.folder / CENTRE, self.clocks[CENTRE]) as both:
-            yield both
+        """Lend the centre's desk with the evidence of its cases."""
+        with self.centre() as installed:
+            books, prove = opening._books(installed), installed.transport().prove
+            evidence = Evidence(books, installed.party, prove, installed.clock)
+            yield opening._desk(installed), evidence
 
     def open_case(self, household: int) -> str:
         """Open a case whose people have signed a paper of their own, and have it consented."""
@@ -202,6 +222,12 @@ class World:
         handler = self.network.handlers[name, ADD_CHECKPOINT]
         return handler.__self__  # type: ignore[attr-defined,no-any-return]
 
+    def origin(self, number: str) -> str:
+        """Tell by which consent's signatures a consent goes."""
+        with closing(sqlite3.connect(self.file(REGISTRAR))) as c:
+            sql = "SELECT origin FROM consent WHERE consent_no = ?"
+            return str(c.execute(sql, (number,)).fetchone()[0])
+
     def has_ended(self, origin: str) -> bool:
         """Tell whether a consent has ended by the registrar's own books."""
         with closing(sqlite3.connect(self.file(REGISTRAR))) as c:
@@ -220,7 +246,7 @@ class World:
             self.registrar = registrar_server.build(self.party(name), clock)
 
     def stop(self, name: str) -> None:
-        """Stop a party; the centre runs only while it is used."""
+        """Stop a party; the centre starts when it is used next."""
         self.network.gone(name)
         if name in NODES:
             self.nodes.pop(name)._node.__exit__()
@@ -228,6 +254,10 @@ class World:
             self.witnesses.pop(name).stop()
         elif name == REGISTRAR:
             self.registrar.stop()
+        elif self._centre:
+            (opened, _), self._centre = self._centre, None
+            with suppress(HeduiError):  # it is no more in order: that is told where it is used
+                opened.close()
 
     def fetch_lists(self, node: str) -> None:
         """Have a department fetch its status lists, as it does on its schedule."""
@@ -280,7 +310,9 @@ def running(offs: dict[str, int] | None = None) -> Iterator[World]:
     names = (REGISTRAR, CENTRE, STRANGER, AUDITOR, *NODES, *WITNESSES)
     clocks = {name: PartyClock(clock, (offs or {}).get(name, 0)) for name in names}
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hedui-world-")))
+        home = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="hedui-world-", dir=_QUICK))
+        )
         folder = home / "federation"
         shutil.copytree(_template(), folder)
         world = _begin(stack, folder, clock, clocks)
@@ -295,6 +327,7 @@ def _begin(
     patch = stack.enter_context(pytest.MonkeyPatch.context())
     for name, few in (("PER_RECORD_YEAR", BUDGET + 1), ("RESERVED", 1), ("ALERT", BUDGET)):
         patch.setattr(limits, f"CELLS_{name}", few)
+    patch.setattr(keeper, "PAUSE", 0)
     world = World(folder=folder, clock=clock, network=network, clocks=clocks)
     stack.callback(_end, world)
     for name in (REGISTRAR, *NODES, *WITNESSES):
@@ -305,14 +338,14 @@ def _begin(
 
 
 def _end(world: World) -> None:
-    for name in (*world.nodes, *world.witnesses, REGISTRAR):
+    for name in (CENTRE, *world.nodes, *world.witnesses, REGISTRAR):
         world.stop(name)
 
 
 @cache
 def _template() -> Path:
     """Found the federation once, with rolls enrolled and the centre's tables made."""
-    home = tempfile.TemporaryDirectory(prefix="hedui-template-")
+    home = tempfile.TemporaryDirectory(prefix="hedui-template-", dir=_QUICK)
     _KEPT.append(home)
     folder = Path(home.name) / "federation"
     founding.found(folder, _plan())
@@ -328,6 +361,7 @@ def _template() -> Path:
             world.nodes[node]._node.finish_enrolment()
         with world.centre():
             pass
+        world.stop(CENTRE)
     return folder
 
 
@@ -353,7 +387,7 @@ def _plan() -> FederationPlan:
             *[party(name, PartyRole.WITNESS) for name in WITNESSES],
         ],
         policy=POLICY.encode(),
-        now=NOW,
+        now=NOW - DAY,
         demonstration=True,
         cost=SealCost.MINIMAL,
     )

@@ -115,15 +115,23 @@ def registrar_log(
     return cut(book, witnesses)
 
 
-def cut(book: MemoryBook, witnesses: Iterable[str] = ("witness_a", "witness_b")) -> MemoryBook:
-    """Sign and cosign a log as it is."""
-    owner = Owner(id="registrar", manifest=exchanges.first_manifest(), key=key("registrar"))
+def cut(
+    book: MemoryBook,
+    witnesses: Iterable[str] = ("witness_a", "witness_b"),
+    party: str = "registrar",
+) -> MemoryBook:
+    """Sign and cosign a party's log as it is."""
+    if not book.size():
+        book.append(b"")
+    owner = Owner(id=party, manifest=exchanges.first_manifest(), key=key(party))
     keeper(book, owner=owner).cut()
     kept = book.checkpoints[-1]
-    text = note.parse(kept.note).text
-    lines = (note.cosign(text, f"test/{witness}", key(witness), NOW + 90) for witness in witnesses)
-    signatures = (*note.parse(kept.note).signatures, *lines)
-    book.cosigned(replace(kept, note=note.write(Note(text=text, signatures=signatures))))
+    signed = note.parse(kept.note)
+    lines = (
+        note.cosign(signed.text, f"test/{witness}", key(witness), NOW + 90) for witness in witnesses
+    )
+    whole = Note(text=signed.text, signatures=(*signed.signatures, *lines))
+    book.cosigned(replace(kept, note=note.write(whole)))
     return book
 
 
