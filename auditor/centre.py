@@ -6,12 +6,14 @@ has logged of it (``departments``), nor what an answered question needs (``answe
 
 from collections.abc import Generator, Iterator
 from hashlib import sha256
+from sys import intern
+from typing import Final
 
 from auditor import answered, mandated
 from auditor.around import Around
 from auditor.casebook import Casebook
 from auditor.chains import Chains
-from auditor.exchanges import Exchange, Item
+from auditor.exchanges import Exchange, Item, shared
 from auditor.findings import Finding, Place, found
 from auditor.presented import Presented
 from auditor.records import Said
@@ -25,6 +27,8 @@ from federation.log.kinds import Happened
 from federation.manifest import PartyRole
 from federation.wire import codec, mandate_messages, signed
 from federation.wire.signed import Opened
+
+_HEADER: Final = ("method", "sender", "audience")
 
 
 class Centre:
@@ -69,7 +73,7 @@ class Centre:
                 digest=digest,
                 signature=entry.request_signature,
                 holder=holder,
-                asked=opened.header,
+                asked=shared(opened.header, *_HEADER),
             )
             if opened.header.method == exchange.ASK_MANDATE:
                 block = known.block = mandate_messages.decode_question(opened.items[0])
@@ -120,7 +124,10 @@ class Centre:
             elif question.jti and question.jti not in self.presented.tokens:
                 yield from self._by_unseen(known, question)
             item = Item(
-                predicate=question.predicate, parameter=question.parameter, token=token, case=""
+                predicate=intern(question.predicate),
+                parameter=intern(question.parameter),
+                token=token,
+                case="",
             )
             item.case = yield from self._case(known, question, token)
             items.append(item)
@@ -164,7 +171,7 @@ class Centre:
             yield found("REQUEST_UNLOGGED", place, request=digest, department=entry.caller)
             return
         if known.reply is not None:
-            if known.came != entry.answer:
+            if known.came != sha256(entry.answer).digest():
                 yield found("EXCHANGE_TWICE", place, *known.places, qid=known.asked.qid)
             return
         try:
@@ -173,7 +180,8 @@ class Centre:
             told = {"qid": known.asked.qid, "department": known.department, "why": _why(e)}
             yield found("ANSWER_INVALID", place, known.place, **told)
             return
-        known.reply, known.came, known.said = place.row, entry.answer, said
+        known.reply, known.came = place.row, sha256(entry.answer).digest()
+        known.said = shared(said, *_HEADER)
         yield from answered.check(known, said, self.presented.tokens, self._around, self._chains)
 
     def _believed(self, known: Exchange, entry: LedgerEntry, beside: bytes) -> Header:

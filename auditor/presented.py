@@ -4,11 +4,13 @@ Knows what must hold between a token and its issue (protocol §3). Does not know
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
+from sys import intern
 
 from auditor import verify
 from auditor.around import Around
-from auditor.exchanges import Exchange
+from auditor.exchanges import Exchange, shared
 from auditor.findings import Finding, Place, found
 from auditor.registry import Issue
 from federation import consent, status
@@ -41,7 +43,7 @@ class Presented:
         if before and before.signature != shown.signature:
             yield found("TOKEN_DIFFERS", one.place, **told, why="two tokens with one id")
             return jti
-        self.tokens[jti] = consent.joined(before, shown) if before else shown
+        self.tokens[jti] = consent.joined(before, shown) if before else _kept(shown)
         issue = self._around.registry.tokens.get(jti)
         if issue is None:
             missed = found("TOKEN_UNKNOWN", one.place, **told)
@@ -84,6 +86,19 @@ class Presented:
             self._partly[jti] = presentation
         elif issue.event.token != _whole(presentation, registry.grants_of(issue)):
             yield "digest"
+
+
+def _kept(shown: Consent) -> Consent:
+    """Keep of a token what later questions by it need, its words shared with others."""
+    claims = shared(shown.claims, "issuer", "audience", "status_uri", "basis", "role")
+    claims = replace(
+        shared(claims, "policy_family"), household_salt=b"", household_commitment=b"", evidence=b""
+    )
+    grants = {
+        (intern(predicate), intern(parameter)): shared(one, "predicate", "parameter", "form")
+        for (predicate, parameter), one in shown.grants.items()
+    }
+    return replace(shown, claims=claims, grants=grants)
 
 
 def _granted(shown: Consent, requests: Sequence[GrantRequest], *, recheck: bool) -> bool:

@@ -12,7 +12,6 @@ before it. Of the last rows a checkpoint may not tell yet; those are doubts.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 
 from auditor import erased, records
 from auditor.around import WITNESSES_AWAY, Around
@@ -254,7 +253,7 @@ class _Reading:
 
     def _hidden(self, one: Exchange) -> Finding:
         department = Place(one.department)
-        told = {"qid": one.asked.qid, "request": one.digest, "answer": sha256(one.came).digest()}
+        told = {"qid": one.asked.qid, "request": one.digest, "answer": one.came}
         missed = found("ANSWER_UNLOGGED", *one.places, department, **told)
         later, _ = self._known.get((one.coordinator, one.department), (-1, -1))
         at = one.said.issued if one.said else one.asked.issued

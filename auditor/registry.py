@@ -14,6 +14,7 @@ from operator import attrgetter
 from sys import intern
 from typing import NamedTuple
 
+from auditor.exchanges import shared
 from auditor.findings import Finding, Place, found
 from federation import consenting, erasure
 from federation.consenting import GrantRequest
@@ -173,12 +174,14 @@ class Registry:
             told = {"consent": event.consent_no, "why": "recorded again"}
             yield found("CONSENT_UNREVOKED", place, **told)
         try:
-            grants = consenting.read_grants(beside)
+            read = consenting.read_grants(beside)
+            grants = tuple(shared(one, "department", "predicate", "parameter") for one in read)
         except PeerFault:
             yield found("LOG_RECORD", place, why="grants")
             grants = ()
-        self.consents[event.consent_no] = Consent(
-            row=row, at=at, event=event, grants=grants, missing=event.missing
+        words = shared(event, "coordinator", "purpose", "basis", "consent_no", "origin")
+        self.consents[words.consent_no] = Consent(
+            row=row, at=at, event=words, grants=grants, missing=event.missing
         )
 
     def _changed(self, row: int, at: int, event: Changed) -> Iterator[Finding]:
@@ -209,7 +212,8 @@ class Registry:
         if event.jti in self.tokens or entry in self._entries:
             yield found("TOKEN_DIFFERS", place, **told, why="id or status entry used twice")
         self._entries.add(entry)
-        issue = self.tokens[event.jti] = Issue(row, at, event)
+        issue = Issue(row, at, shared(event, "consent_no", "department"))
+        self.tokens[event.jti] = issue
         consent = self.consents.get(event.consent_no)
         if consent is None:
             yield found("CONSENT_UNRECORDED", place, **told)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from crypto.envelope import item_leaf
 from federation import consent, limits
 from federation.clock import business_date
-from federation.consent import Consent
+from federation.consent import Consent, Grant
 from federation.consenting import ConsentForm
 from federation.errors import PeerFault, Refused
 from federation.exchange import ASK, Answer, Header, Outcome, Question
@@ -234,7 +234,8 @@ class Truth:
         elif answer.use_no != self._uses[counter] or answer.use_no > grant.max_uses:
             self._say(one, f"use {answer.use_no} of {grant.max_uses} is {self._uses[counter]}")
         self._check_policy(one, question)
-        self._check_outcome(one, question, answer, held)
+        if grant:
+            self._check_outcome(one, grant, answer, held)
 
     def _check_consent(self, one: Released, question: Question, held: Held) -> None:
         claims, origin = held.consent.claims, held.of.origin
@@ -266,19 +267,22 @@ class Truth:
         if self.world.nodes[one.node]._node.paused_file.exists():
             self._say(one, "the department was paused")
 
-    def _check_outcome(self, one: Released, question: Question, answer: Answer, held: Held) -> None:
+    def _check_outcome(self, one: Released, grant: Grant, answer: Answer, held: Held) -> None:
+        """What was told of a cell stays told, unless it was rechecked; new cells cost budget."""
         day = business_date(self.world.clocks[one.node].now())
-        name = question.predicate, question.parameter
         record = one.node, held.person.number, day.year
-        cell = (*record, *name, day.month)
+        cell = (*record, grant.predicate, grant.parameter, day.month)
+        expected = self.outcome(one.node, grant.predicate, held.person)
         if answer.outcome in FROZEN:
-            expected = self._frozen.setdefault(cell, self.outcome(one.node, name[0], held.person))
-        else:
-            expected = self.outcome(one.node, name[0], held.person)
+            before = sum(known[:3] == record for known in self._frozen)
+            if cell not in self._frozen and before >= BUDGET + grant.recheck:
+                self._say(one, "more cells than the budget has")
+            if grant.recheck:
+                self._frozen[cell] = expected
+            expected = self._frozen.setdefault(cell, expected)
         if answer.outcome is not expected:
-            self._say(one, f"{name} is {expected.name} and not {answer.outcome.name}")
-        if len([known for known in self._frozen if known[:3] == record]) > BUDGET:
-            self._say(one, "more cells than the budget has")
+            told = answer.outcome.name
+            self._say(one, f"{grant.predicate} is {expected.name} and not {told}")
 
     def outcome(self, node: str, predicate: str, person: Person) -> Outcome:
         """Tell what a department has to answer about somebody."""
