@@ -291,12 +291,16 @@ class Drafter:
 
 def _look_up(drafts: Sequence[Draft], ledger: Ledger, writes: Writes) -> None:
     """Give each request its page; one that is about the records of another has to wait."""
-    asked = [(d, line) for d in drafts for line in d.lines if line.admitted and line.look]
-    seen = ledger.look([line.look for _, line in asked if line.look])
+    asked = [
+        (id(draft), line.admitted, line.look)
+        for draft in drafts
+        for line in draft.lines
+        if line.admitted and line.look
+    ]
+    seen = ledger.look([look for _, _, look in asked])
     wanted: dict[int, list[Wanted]] = {id(draft): [] for draft in drafts}
-    for (draft, line), one in zip(asked, seen, strict=True):
-        if line.admitted and line.look:
-            wanted[id(draft)].append((line.admitted, line.look, one))
+    for (draft_id, admitted, look), one in zip(asked, seen, strict=True):
+        wanted[draft_id].append((admitted, look, one))
     owners: dict[bytes, Draft] = {}
     for draft in drafts:
         draft.page = Page(wanted[id(draft)], ledger, writes)

@@ -22,6 +22,7 @@ from federation import ledger, limits, sentinel
 from federation.clock import Clock, business_date, epoch_of
 from federation.errors import BadInput
 from federation.exchange import Refusal
+from federation.log.book import altered
 from federation.party import Party
 from federation.sentinel import Bounds, Key, Rule, Traffic, Working
 from federation.wire import codec
@@ -36,7 +37,7 @@ _MOST: Final = 1_000_000_000
 _CHUNK: Final = 200
 _STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
 _ANSWERED: Final = """
-SELECT a.rowid, a.sender, a.at, length(a.items), a.questions, l.beside
+SELECT a.rowid, a.sender, a.at, length(a.items), a.questions, l.beside, a.entry
 FROM answered AS a JOIN log AS l ON l.seq = a.entry + 1
 WHERE a.rowid > ? ORDER BY a.rowid LIMIT ?
 """
@@ -109,7 +110,7 @@ class Sentinel:
         """Count what is new, and raise alerts where a suspicion changes.
 
         Raises:
-            Unavailable: LOG_UNAVAILABLE.
+            Unavailable: LOG_UNAVAILABLE or LOG_ALTERED.
         """
         now, connection = self._clock.now(), self._store.reader
         known = self._alerts.known()
@@ -136,14 +137,16 @@ class Sentinel:
             yield from found
 
     def _count(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
-        rowid, sender, at, size, questions, beside = row
+        rowid, sender, at, size, questions, beside, entry = row
         self._traffic.note(at, sender, size // _STRIDE)
         if beside is None:  # erased meanwhile
             return
         day, quantities = business_date(at).toordinal(), self._quantities
         compared: list[tuple[int, bytes, str]] = []
-        tokens = ledger.read_tokens(beside)
-        for n, (item, token) in enumerate(zip(split(questions), tokens, strict=True)):
+        asked, tokens = list(split(questions)), ledger.read_tokens(beside)
+        if len(asked) != len(tokens):  # another row's: the self-check will say so
+            raise altered(entry)
+        for n, (item, token) in enumerate(zip(asked, tokens, strict=True)):
             if token != NO_TOKEN and item:
                 predicate, reference = codec.recall_question(item)
                 self._crowds[day, reference].add(token)

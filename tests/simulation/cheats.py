@@ -121,11 +121,12 @@ class Cheats(Life):
     @precondition(lambda self: "files" in self.cast and len(self.spoilt) < len(LOGS))
     @rule(party=logs, how=st.sampled_from(sorted(files.EDITS)), row=numbers)
     def edit_log(self, party: str, how: str, row: int) -> None:
-        """Change a log behind its party's back."""
-        if party in self.spoilt or not files.covered(self.world, party):
+        """Change a log behind its party's back, in a row that stands under a checkpoint."""
+        covered = files.covered(self.world, party)
+        if party in self.spoilt or not covered:
             return
         with files.opened(self.world, party) as c:
-            if files.EDITS[how](c, party, row % files.size(self.world, party)):
+            if files.EDITS[how](c, party, row % covered):
                 self.spoil(Lie(name=how, party=party))
 
     @precondition(lambda self: "files" in self.cast and len(self.spoilt) < len(LOGS))
