@@ -82,20 +82,29 @@ class Client(Thread):
         super().__init__(name=f"client {seed}", daemon=True)
         self._town = town
         self._random = random.Random(seed)
-        self._tokens = [town.token(person) for person, _ in PEOPLE]
+        self._tokens: list[bytes] = []
+        self._left = 0
 
     def run(self) -> None:
         party = self._town.twin.coordinator
         node = party.manifest.party(NODE)
-        request = self._town.request(self._random, self._tokens)
+        request = self._request()
         while not self._town.over.is_set():
             with closing(Peers(party.tls)) as peers, suppress(HeduiError):
                 while not self._town.over.is_set():
                     reply = peers.call(node, ASK, request, timeout=5)
                     self._town.asked.hear(request, reply)
                     if self._random.random() > REPEATED:
-                        request = self._town.request(self._random, self._tokens)
+                        request = self._request()
             time.sleep(0.02)  # it is not there, or gone: a new connection is tried at once
+
+    def _request(self) -> bytes:
+        """Ask under the same tokens over many kills, but never as often as they allow."""
+        if not self._left:
+            self._left = limits.GRANT_USES // 2
+            self._tokens = [self._town.token(person) for person, _ in PEOPLE]
+        self._left -= 1
+        return self._town.request(self._random, self._tokens)
 
 
 @dataclass
@@ -317,7 +326,7 @@ def check_uses(town: Town) -> None:
             told = codec.decode_answer(answer.item)
             assert told.outcome in {Outcome.YES, Outcome.NO}
             numbers[one.presentation, one.predicate].append(told.use_no)
-    assert len(numbers) == CLIENTS * len(PEOPLE) * len(_QUESTIONS)
+    assert len(numbers) >= CLIENTS * len(PEOPLE) * len(_QUESTIONS)
     for name, used in numbers.items():
         assert len(used) == len(set(used)), name
 
