@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := crypto federation registrar department_node coordinator auditor hedui tests tools benchmarks
+SOURCES := crypto federation registrar department_node coordinator tally auditor hedui tests tools benchmarks
 COVERED := build/coverage.json
 export PYTHONUTF8 := 1
 
@@ -39,6 +39,8 @@ check: $(STAMP) ## types, lint, import contracts, drift of generated files
 	$(BIN)/python -m tools.stubs --check
 	$(BIN)/python -m tools.predicate_table --check
 	$(BIN)/python -m tools.error_table --check
+	$(BIN)/python -m tools.role_table --check
+	$(BIN)/python -m tools.case_life --check
 
 test: $(STAMP) ## all tests that need only wheels, and the floors of their coverage
 	$(BIN)/python -m pytest -m "not system" --cov --cov-report=json:$(COVERED)
@@ -62,6 +64,8 @@ bench: $(STAMP) ## measure against baselines; ONLY=prefix runs a part
 docs: $(STAMP) ## write the generated pages anew
 	$(BIN)/python -m tools.predicate_table
 	$(BIN)/python -m tools.error_table
+	$(BIN)/python -m tools.role_table
+	$(BIN)/python -m tools.case_life
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist

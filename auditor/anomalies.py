@@ -6,6 +6,7 @@ tell whether somebody asks about the own family, and what it suspects stands in 
     VOLUME      one operator's questions of one day are many times the usual
     HOURS       an operator asks outside of 07:00 to 20:00 in China
     SERIES      several thresholds of one quantity were asked about one person in a year
+    ABORTED     a sum's shares were not those of one run; honest parties' always are
     UNDECIDED   a case was asked about and never closed, where cases are closed
     ALERT       a party's own sentinel suspects somebody, by its signed alert (also RELATIVE)
 """
@@ -19,6 +20,7 @@ from typing import Final
 
 from auditor.findings import Place
 from auditor.reconcile import Reconciled
+from auditor.sums import Sum
 from auditor.tally import HOURS
 from federation.clock import business_date, business_time
 from federation.sentinel import State
@@ -36,6 +38,7 @@ class Kind(StrEnum):
     VOLUME = "VOLUME"
     HOURS = "HOURS"
     SERIES = "SERIES"
+    ABORTED = "ABORTED"
     UNDECIDED = "UNDECIDED"
     ALERT = "ALERT"
 
@@ -53,7 +56,7 @@ class Anomaly:
 
 def look(all_: Reconciled) -> list[Anomaly]:
     """Find what is unusual."""
-    found = [*_traffic(all_), *_series(all_), *_undecided(all_), *_alerts(all_)]
+    found = [*_traffic(all_), *_series(all_), *_aborted(all_), *_undecided(all_), *_alerts(all_)]
     return sorted(found, key=lambda one: (one.kind, -one.level, one.about))
 
 
@@ -123,6 +126,23 @@ def _series(all_: Reconciled) -> Iterator[Anomaly]:
                 places=tuple(dict.fromkeys(places[key])),
                 evidence=told,
             )
+
+
+def _aborted(all_: Reconciled) -> Iterator[Anomaly]:
+    """Count by case the sums that the tally aborted."""
+    torn: dict[str, list[Sum]] = defaultdict(list)
+    for one in all_.sums:
+        if one.aborted:
+            torn[one.case].append(one)
+    for case, some in torn.items():
+        asked = sorted({f"{one.predicate} {one.parameter}" for one in some})
+        yield Anomaly(
+            kind=Kind.ABORTED,
+            about=case,
+            level=len(some),
+            places=tuple(one.place for one in some),
+            evidence={"asked": ", ".join(asked), "run": some[0].run.hex()},
+        )
 
 
 def _undecided(all_: Reconciled) -> Iterator[Anomaly]:

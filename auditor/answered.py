@@ -13,11 +13,9 @@ from auditor.exchanges import Exchange, Item
 from auditor.findings import Finding, Place, found
 from auditor.registry import Issue, Published
 from federation import limits
-from federation.consent import Claims, Consent
+from federation.consent import Consent
 from federation.errors import PeerFault
 from federation.exchange import Header, Question, Refusal
-from federation.policy import Policy
-from federation.receipt import DocumentName
 from federation.status import Status
 
 Lists = tuple[Published, ...]
@@ -132,29 +130,16 @@ def _consented(
     question = Question(predicate=item.predicate, parameter=item.parameter)
     try:
         verify.consented(shown, question, said, one.holder)
-        rules = _rules(around, claims, said)
+        rules = around.papers.policy_of(claims.policy_family, said.policy_version, said.issued)
         verify.policy_of(rules, one.asked)
         verify.allowed(rules, question, claims, said)
     except PeerFault as e:
         told = {"qid": one.asked.qid, "token": claims.jti, "predicate": item.predicate}
         yield found(e.code, *one.places, **told, **e.details)
         return
-    grant = shown.grants[item.predicate, item.parameter]
-    yield from chains.use(one, item, claims, grant)
-
-
-def _rules(around: Around, claims: Claims, said: Header) -> Policy:
-    """Find the policy of a token's family by which was answered, in force at that time.
-
-    Raises:
-        PeerFault: RECEIPT_POLICY.
-    """
-    wanted = claims.policy_family, said.policy_version
-    for rules in around.papers.policies.values():
-        if (rules.family, rules.version) == wanted:
-            name = DocumentName(version=rules.version, digest=rules.digest)
-            return around.papers.policy_named(name, said.issued)
-    raise PeerFault("RECEIPT_POLICY", why=f"{wanted[0]} {wanted[1]}")
+    if one.counts:
+        grant = shown.grants[item.predicate, item.parameter]
+        yield from chains.use(one, item, claims, grant)
 
 
 def _of(one: Exchange) -> dict[str, object]:

@@ -14,10 +14,13 @@ from auditor import papers as documents
 from auditor import receipts
 from auditor.papers import Papers
 from auditor.receipts import Beside, Proven
+from auditor.sums import Known
+from auditor.transcripts import TOLD, Ran, Transcripts
 from crypto import envelope
 from crypto.errors import CryptoError
 from federation import bundle, catalogue
 from federation.bundle import Archive, Contents
+from federation.catalogue import Form
 from federation.errors import PeerFault
 from federation.exchange import Outcome, outcome_text
 from federation.manifest import PartyRole
@@ -29,16 +32,19 @@ RECEIPTS: Final = "receipts/"
 _DOCUMENTS: Final = "documents/"
 _STATUS: Final = "status/"
 TOKENS: Final = "tokens/"
+_TRANSCRIPTS: Final = "transcripts/"
 
 Key = tuple[int, str, str, str]
 """Person of the report, department, predicate and parameter."""
 Told = tuple[str, int]
 """Outcome and number of the use."""
+_Line = tuple[str | int, ...]
+"""Predicate and rung of a sum, then its people of the report, by slot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a bundle proves: each receipt by its file, or the fault that stands in its way.
+    """What a bundle proves: receipts and runs of sums by file, or the faults in their way.
 
     ``papers`` are the documents that it was verified by.
     """
@@ -46,6 +52,7 @@ class Verdict:
     contents: Contents
     papers: Papers = field(repr=False)
     proven: Mapping[str, Proven]
+    sums: Mapping[str, Ran]
     faults: tuple[PeerFault, ...]
 
     @property
@@ -59,8 +66,15 @@ class Verdict:
         return self.receipts - len(self.proven)
 
 
-def check(data: bytes, chain: Chain, known: Mapping[str, bytes] | None = None) -> Verdict:
+def check(
+    data: bytes,
+    chain: Chain,
+    known: Mapping[str, bytes] | None = None,
+    brought: Known | None = None,
+) -> Verdict:
     """Verify a bundle by the pinned root; ``known`` are manifests and policies from elsewhere.
+
+    By seeds that are ``brought`` its sums are replayed.
 
     Raises:
         PeerFault: OVERSIZE, BUNDLE_MALFORMED, BUNDLE_CONTENTS, BUNDLE_ROOT, BUNDLE_SIGNATURE or
@@ -72,31 +86,48 @@ def check(data: bytes, chain: Chain, known: Mapping[str, bytes] | None = None) -
     _check_signed(signed, contents, papers)
     _check_files(archive, contents)
     altered = _altered(archive, contents)
-    proven, broken = _receipts(archive, contents, papers)
-    faults = [fault for name, fault in altered.items() if name not in broken]
-    faults += broken.values()
+    beside = _beside(archive)
+    proven, broken = _receipts(archive, contents, papers, beside)
+    sums, torn = _sums(archive, Transcripts(papers, beside, contents, brought or Known()))
+    faults = [fault for name, fault in altered.items() if name not in broken | torn]
+    faults += [*broken.values(), *(fault for each in torn.values() for fault in each)]
     proven = {name: one for name, one in proven.items() if name not in altered}
+    sums = {name: one for name, one in sums.items() if name not in altered}
     if not faults:
-        faults += _report_faults(archive, contents, proven)
-    return Verdict(contents=contents, papers=papers, proven=proven, faults=tuple(faults))
+        faults += _report_faults(archive, contents, proven, sums)
+    return Verdict(contents=contents, papers=papers, proven=proven, sums=sums, faults=tuple(faults))
 
 
 def _receipts(
-    archive: Archive, contents: Contents, papers: Papers
+    archive: Archive, contents: Contents, papers: Papers, beside: Beside
 ) -> tuple[dict[str, Proven], dict[str, PeerFault]]:
     """Verify every receipt; give what is proven, and what is not, by file."""
     proven: dict[str, Proven] = {}
     broken: dict[str, PeerFault] = {}
-    beside = _beside(archive)
     for name in sorted(contents.persons):
         try:
             one = receipts.check(archive.files[name], papers, beside)
-            _check_case(one, contents)
+            receipts.check_case(one, contents)
         except PeerFault as error:
             error.details |= {"file": name, "about": _about(archive.files[name])}
             broken[name] = error
         else:
             proven[name] = one
+    return proven, broken
+
+
+def _sums(
+    archive: Archive, transcripts: Transcripts
+) -> tuple[dict[str, Ran], dict[str, list[PeerFault]]]:
+    """Verify every transcript, in their order; give what is proven, and what is not, by file."""
+    proven: dict[str, Ran] = {}
+    broken: dict[str, list[PeerFault]] = {}
+    for name in sorted(one for one in archive.files if one.startswith(_TRANSCRIPTS)):
+        ran, faults = transcripts.check(name, archive.files[name])
+        if ran is None:
+            broken[name] = faults
+        else:
+            proven[name] = ran
     return proven, broken
 
 
@@ -164,30 +195,27 @@ def _about(data: bytes) -> str:
         return ""
 
 
-def _check_case(one: Proven, contents: Contents) -> None:
-    """Refuse an answer about another case, commission or operator."""
-    reference = contents.case_reference(one.said.sender)
-    if reference != one.question.case_ref:
-        told = reference.hex() if reference else ""
-        raise PeerFault("BUNDLE_CASE", signed=one.question.case_ref.hex(), computed=told)
-
-
 def _report_faults(
-    archive: Archive, contents: Contents, proven: Mapping[str, Proven]
+    archive: Archive,
+    contents: Contents,
+    proven: Mapping[str, Proven],
+    sums: Mapping[str, Ran],
 ) -> list[PeerFault]:
     """Compare the report with the receipts; both ways, so that it neither invents nor hides."""
     try:
         report = loads(archive.files[bundle.REPORT], bundle.REPORT)
         heads = [report[name] for name in ("case", "commission", "operator")]
         rows = dict(_reported(report["rows"]))
+        added = dict(_added(report.get("sums", ())))
     except (PeerFault, LookupError, TypeError) as e:
         return [PeerFault("BUNDLE_REPORT", file=bundle.REPORT, why=type(e).__name__)]
     told: dict[Key, set[Told]] = defaultdict(set)
     for name, one in proven.items():
         if one.answer.outcome is not Outcome.PRESENT_AGAIN:
             told[_key(contents.persons[name], one)].add(_told(one))
-    wrong = [key for key, said in rows.items() if said not in told.get(key, ())]
+    wrong: list[_Line] = [key for key, said in rows.items() if said not in told.get(key, ())]
     wrong += [key for key in told if key not in rows]
+    wrong += _misreported(added, sums.values())
     if heads != [contents.case, contents.commission, contents.operator]:
         return [PeerFault("BUNDLE_REPORT", file=bundle.REPORT, why="case")]
     return [
@@ -203,6 +231,30 @@ def _reported(rows: Iterable[Json]) -> Iterator[tuple[Key, Told]]:
         if row["outcome"] not in silence:
             key = row["person"], row["department"], row["predicate"], row["parameter"]
             yield key, (row["outcome"], row["use"])
+
+
+def _added(rows: Iterable[Json]) -> Iterator[tuple[_Line, str]]:
+    """Read what a report says of sums; nothing where it says no outcome."""
+    for row in rows:
+        key = row["predicate"], row["parameter"], *row["persons"]
+        yield key, row["outcome"] if row["outcome"] in TOLD else ""
+
+
+def _misreported(rows: Mapping[_Line, str], sums: Iterable[Ran]) -> Iterator[_Line]:
+    """Name sums that the newest run does not bear out, and runs that a report hides.
+
+    What no department adds up to follows from the rest of a report: it has no run.
+    """
+    told: dict[_Line, str] = {}
+    for one in (ran.transcript for ran in sums):
+        told[one.predicate, one.parameter, *one.persons] = one.outcome
+    known = {one.id for one in catalogue.load() if one.form is Form.SUM}
+    for key, said in rows.items():
+        if said and key[0] in known and told.get(key) != said:
+            yield key
+    for key, said in told.items():
+        if said in TOLD and key not in rows:
+            yield key
 
 
 def _key(person: int, one: Proven) -> Key:

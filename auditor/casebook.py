@@ -14,9 +14,11 @@ from federation.log.coordinator_events import (
     CaseClosed,
     CaseConsented,
     CaseEnded,
+    CaseMoved,
     CaseOpened,
     CaseResumed,
     CaseSuspended,
+    Steps,
 )
 from federation.log.kinds import Happened
 from federation.status import Status
@@ -32,7 +34,8 @@ _STATES: dict[type, Status] = {
 class Case:
     """A case; ``consents`` are the rows in which each of its consents was noted.
 
-    ``counts`` are the digests of the departments' signed counts by which it was ``closed``.
+    ``counts`` are the digests of the departments' signed counts by which it was ``closed``;
+    ``steps`` of its life are in order.
     """
 
     row: int
@@ -43,6 +46,7 @@ class Case:
     closed: int | None = None
     closed_at: int = 0
     counts: tuple[bytes, ...] = ()
+    steps: list[str] = field(default_factory=list)
 
     @property
     def ended(self) -> Change | None:
@@ -79,7 +83,7 @@ class Casebook:
         if isinstance(event, CaseOpened):
             yield from self._opened(place, row, at, event)
         elif isinstance(
-            event, CaseConsented | CaseSuspended | CaseResumed | CaseEnded | CaseClosed
+            event, CaseConsented | CaseSuspended | CaseResumed | CaseEnded | CaseClosed | CaseMoved
         ):
             case = self.cases.get(event.case)
             if case is None:
@@ -89,6 +93,8 @@ class Casebook:
                 yield from self._consented(place, row, event)
             elif isinstance(event, CaseClosed):
                 case.closed, case.closed_at, case.counts = row, at, event.counts
+            elif isinstance(event, CaseMoved):
+                yield from _moved(place, case, event)
             else:
                 case.changes.append(Change(row, at, _STATES[type(event)]))
 
@@ -127,3 +133,16 @@ class Casebook:
             told = {"case": event.case, "consent": event.consent_no}
             yield found("CASE_OTHER", place, **told, why=owner)
         self.cases[event.case].consents[event.consent_no] = row
+
+
+def _moved(place: Place, case: Case, event: CaseMoved) -> Iterator[Finding]:
+    """Take a step of a case's life; give what no practice allows."""
+    told = {"case": event.case, "step": event.event}
+    if event.event in Steps.DECISIONS:
+        if Steps.REPORT not in case.steps:
+            yield found("CASE_DECIDED_UNVERIFIED", place, **told)
+        if not event.operator or not event.reasons:
+            yield found("CASE_DECIDED_UNREASONED", place, **told)
+    if event.event == Steps.RECONFIRM and Steps.RECONFIRM in case.steps:
+        yield found("CASE_RECONFIRMED_TWICE", place, **told)
+    case.steps.append(event.event)

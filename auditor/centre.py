@@ -4,12 +4,12 @@ Knows what must hold of an exchange by what its asker has logged. Does not know 
 has logged of it (``departments``), nor what an answered question needs (``answered``).
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from hashlib import sha256
 from sys import intern
 from typing import Final
 
-from auditor import answered, mandated
+from auditor import answered, mandated, verify
 from auditor.around import Around
 from auditor.casebook import Casebook
 from auditor.chains import Chains
@@ -17,6 +17,7 @@ from auditor.exchanges import Exchange, Item, shared
 from auditor.findings import Finding, Place, found
 from auditor.presented import Presented
 from auditor.records import Said
+from auditor.sums import Known, Sums
 from crypto.keys import VerifyKey
 from federation import exchange
 from federation.errors import PeerFault
@@ -34,7 +35,7 @@ _HEADER: Final = ("method", "sender", "audience")
 class Centre:
     """One coordinator's log as far as it was read; rows come in their order."""
 
-    def __init__(self, party: str, around: Around, chains: Chains) -> None:
+    def __init__(self, party: str, around: Around, chains: Chains, known: Known) -> None:
         self.party = party
         self.book = Casebook(party)
         self.presented = Presented(party, around)
@@ -42,6 +43,7 @@ class Centre:
         self.enlisted: dict[bytes, int] = {}
         self._around = around
         self._chains = chains
+        self.sums = Sums(around.papers, self.presented.tokens, known)
 
     def take(self, row: int, said: Said, beside: bytes) -> Iterator[Finding]:
         """Take a row of the log; give what is wrong with it."""
@@ -79,7 +81,10 @@ class Centre:
                 block = known.block = mandate_messages.decode_question(opened.items[0])
                 yield from mandated.requested(known, block, self.enlisted, self._around)
             else:
-                known.items = yield from self._asked(known, opened)
+                questions = opened.items
+                if opened.header.method in exchange.SUMMING:
+                    questions, known.joint = questions[:-1], (questions[-1], b"")
+                known.items = yield from self._asked(known, opened.presentations, questions)
         except PeerFault as e:
             told = {"request": digest, "department": entry.caller, "why": _why(e)}
             yield found("REQUEST_INVALID", place, **told)
@@ -109,13 +114,15 @@ class Centre:
             raise PeerFault("REQUEST_INVALID", why="entry")
         return opened, keys[batch.envelope.signatures[0].kid]
 
-    def _asked(self, known: Exchange, opened: Opened) -> Generator[Finding, None, tuple[Item, ...]]:
+    def _asked(
+        self, known: Exchange, presentations: Sequence[bytes], questions: Sequence[bytes]
+    ) -> Generator[Finding, None, tuple[Item, ...]]:
         """Read the questions, each with its token and case; give what is wrong with them."""
         shown: dict[bytes, bytes] = {}
-        for one in opened.presentations:
+        for one in presentations:
             shown[sha256(one).digest()] = yield from self.presented.show(one, known)
         items: list[Item] = []
-        for data in opened.items:
+        for data in questions:
             question = codec.decode_question(data)
             token = question.jti or shown.get(question.presentation, b"")
             if question.presentation and question.presentation not in shown:
@@ -182,6 +189,9 @@ class Centre:
             return
         known.reply, known.came = place.row, sha256(entry.answer).digest()
         known.said = shared(said, *_HEADER)
+        if said.method in exchange.SUMMING:
+            yield from self.sums.take(known)
+            known.joint = b"", b""
         yield from answered.check(known, said, self.presented.tokens, self._around, self._chains)
 
     def _believed(self, known: Exchange, entry: LedgerEntry, beside: bytes) -> Header:
@@ -194,14 +204,16 @@ class Centre:
             raise PeerFault("ANSWER_INVALID", why="entry")
         said = codec.decode_header(entry.answer)
         document = self._around.papers.manifest_at(said.issued)
-        keys = document.party(known.department, PartyRole.NODE).keys
+        keys = document.party(known.department, verify.role(known.asked.method)).keys
         if known.block is not None:
             known.answer = mandated.believed(known, beside, keys)
             return said
         opened = signed.open_answer(codec.decode_batch(beside), known.asked, keys)
-        answers = [codec.decode_answer(item) for item in opened.items]
+        answers = opened.items
+        if said.method in exchange.SUMMING:
+            answers, known.joint = answers[:-1], (known.joint[0], answers[-1])
         for item, answer in zip(known.items, answers, strict=True):
-            item.answer = answer
+            item.answer = codec.decode_answer(answer)
         return said
 
 

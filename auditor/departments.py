@@ -12,11 +12,11 @@ from auditor.around import Around
 from auditor.centre import Centre
 from auditor.exchanges import Exchange
 from auditor.findings import Finding, Place, found
-from auditor.records import Said
+from auditor.records import KINDS, Said
 from crypto import envelope, merkle
 from crypto.errors import CryptoError
 from crypto.keys import VerifyKey
-from federation import closing, ledger
+from federation import closing, exchange, ledger
 from federation.closing import ClosingCount
 from federation.errors import PeerFault
 from federation.exchange import PAYLOAD_TYPE, Header
@@ -53,7 +53,7 @@ class Department:
     def take(self, row: int, said: Said, beside: bytes) -> Iterator[Finding]:
         """Take a row of the log; give what is wrong with it."""
         place = Place(self.party, row)
-        if isinstance(said, LedgerEntry) and said.kind in {"ask", "mandate"}:
+        if isinstance(said, LedgerEntry) and said.kind in KINDS:
             yield from self._answered(place, said, beside)
         elif not isinstance(said, Happened):
             yield found("LOG_RECORD", place, why="kind")
@@ -137,13 +137,15 @@ class Department:
     ) -> Iterator[Finding]:
         """Hold an entry to what the coordinator has logged of it."""
         asked = [one.token for one in known.items]
+        if known.asked.method in exchange.SUMMING:
+            asked.append(NO_TOKEN)
         if known.block is not None:
             listed = self._around.registry.mandates.get(known.block.signed_list)
             asked = [listed.event.jti if listed else b""]
         parts = {
             "signature": entry.request_signature == known.signature,
             "answer": known.reply is None or sha256(entry.answer).digest() == known.came,
-            "kind": (entry.kind == "mandate") is (known.block is not None),
+            "kind": KINDS[entry.kind] == known.asked.method,
             "tokens": len(items.tokens) == len(asked)
             and all(
                 mine in {NO_TOKEN, theirs} for mine, theirs in zip(items.tokens, asked, strict=True)

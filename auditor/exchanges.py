@@ -49,7 +49,9 @@ class Exchange:
 
     ``digest`` is the SHA-256 of its header, ``came`` that of the answer's.
 
-    ``block`` is the question where a mandate is asked about: then there are no items.
+    ``block`` is the question where a mandate is asked about: then there are no items. ``joint`` is
+    what stood behind the questions of a sum's round, and behind its answers, until it is judged;
+    ``run`` is the run it was of. ``counts``: its answers are uses.
     """
 
     coordinator: str
@@ -65,6 +67,9 @@ class Exchange:
     came: bytes = field(default=b"", repr=False)
     said: Header | None = None
     answer: Answer | None = None
+    joint: tuple[bytes, bytes] = field(default=(b"", b""), repr=False)
+    run: bytes = field(default=b"", repr=False)
+    counts: bool = True
     node: int | None = None
 
     @property

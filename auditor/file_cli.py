@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from auditor import bundles, file_screen, papers, receipts, verify
+from auditor import bundles, file_screen, known, papers, receipts, verify
 from auditor.papers import Papers
 from auditor.receipts import Beside
 from federation import limits, root
@@ -40,6 +40,14 @@ RootFile = Annotated[
 Documents = Annotated[
     list[Path] | None,
     typer.Option("--document", help="manifest or policy, also earlier ones 成员清单或政策,含旧版"),
+]
+Seeds = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--seeds",
+        help="封存的种子,用 -C 目录中审计员的密钥打开,以重演合计"
+        " sealed seeds, opened with the auditor's key in the folder of -C, to replay sums",
+    ),
 ]
 Show = Callable[[Terminal, str, PeerFault], None]
 
@@ -93,19 +101,21 @@ def receipt(
 @app.command()
 def bundle(
     file: File,
+    seeds: Seeds = None,
     pin: RootFile = None,
     documents: Documents = None,
     folder: FolderOption = Path(),
     json: JsonOption = False,
     lang: LangOption = None,
 ) -> None:
-    """核验案件证据包 Verify a case's evidence bundle: every receipt, the case and the report."""
+    """核验案件证据包 Verify a case's bundle: every receipt and sum, the case and the report."""
     at = terminal(lang, json)
     with reporting(at):
         data = _read(file, limits.BUNDLE_BYTES)
-        chain, known = pinned(folder, pin), documents_of(folder, documents)
+        chain, mine = pinned(folder, pin), documents_of(folder, documents)
+        brought = known.opened(seeds, folder) if seeds else None
         with _judging(at, file, file_screen.refused):
-            found = bundles.check(data, chain, known)
+            found = bundles.check(data, chain, mine, brought)
     file_screen.bundle(at, file.name, found)
     if found.faults:
         raise typer.Exit(EXIT_REFUSED)

@@ -3,10 +3,12 @@
 Knows layout and words, in Chinese and English, and the same for programs. Decides nothing.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from auditor.bundles import Verdict
 from auditor.receipts import LINKS, Proven, Remark
+from auditor.transcripts import TOLD, Ran
 from federation import catalogue
 from federation.catalogue import Catalogue
 from federation.clock import business_time
@@ -141,9 +143,15 @@ def bundle(at: Terminal, file: str, found: Verdict) -> None:
     rows = [{"receipt": name, **facts(one)} for name, one in found.proven.items()]
     faults = [fault_json(error) for error in found.faults]
     told = {"case": found.contents.case, "commission": found.contents.commission}
-    at.emit({"file": file, "proven": proven, **told, "receipts": rows, "faults": faults})
+    sums = [{"transcript": name, **_summed(one)} for name, one in found.sums.items()]
+    at.emit(
+        {"file": file, "proven": proven, **told}
+        | {"receipts": rows, "sums": sums, "faults": faults}
+    )
     if found.proven:
         _bundle_lines(at, found)
+    if found.sums:
+        _sum_lines(at, list(found.sums.values()))
     for error in found.faults:
         fault(at, error)
     of = f"{found.broken} / {found.receipts}"
@@ -262,6 +270,54 @@ def _bundle_lines(at: Terminal, found: Verdict) -> None:
         if numbers:
             zh, en = _remark(remark, max(numbers))
             _note(at, f"{len(numbers)} 个答复:{zh}", f"{len(numbers)} answers: {en}")
+
+
+def _summed(ran: Ran) -> dict[str, Any]:
+    """Write what a transcript proves, for programs."""
+    one, line = ran.transcript, ran.sum
+    return {
+        "predicate": one.predicate,
+        "parameter": one.parameter,
+        "persons": list(one.persons),
+        "run": one.run.hex(),
+        "period": one.period,
+        "attempt": one.attempt,
+        "outcome": one.outcome,
+        "departments": list(line.departments) if line else [],
+        "compared": line is not None,
+        "aborted": line is not None and line.aborted,
+        "replayed": line is not None and line.replayed,
+    }
+
+
+def _sum_lines(at: Terminal, sums: Sequence[Ran]) -> None:
+    told = [ran for ran in sums if ran.transcript.outcome in TOLD]
+    compared = [ran.sum for ran in sums if ran.sum]
+    logs = len({step.party for ran in sums for step in ran.steps})
+    if told:
+        _good(
+            at,
+            f"{len(told)} 次合计,全组部门各出一份,比较一次、检验一次,每步都有签名并在日志中"
+            f"({logs} 个日志);没有任何人看到数额",
+            f"{len(told)} sums: every department of the group, one comparison, one test, each"
+            f" signed and logged ({logs} logs); nobody saw an amount",
+        )
+    if len(told) < len(sums):
+        rest = len(sums) - len(told)
+        _note(at, f"{rest} 次合计没有结果", f"{rest} runs of sums came to no outcome")
+    replayed = sum(one.replayed for one in compared)
+    if compared and replayed == len(compared):
+        _good(
+            at,
+            f"{replayed} 次比较按种子逐字节重演,结果相同",
+            f"{replayed} comparisons replayed byte for byte from their seeds",
+        )
+    elif compared:
+        _note(
+            at,
+            f"{len(compared) - replayed} 次比较没有重演:需要种子(--seeds)",
+            f"{len(compared) - replayed} comparisons were not replayed: that needs seeds (--seeds)",
+        )
 
 
 def _consent(at: Terminal, claims: Claims, age: int | None) -> None:

@@ -4,10 +4,12 @@ Knows what must hold between them (protocol §6). Pure, as ``verify`` is. Does n
 the one entry, nor whether two checkpoints of it agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Final
 
+from auditor.records import KINDS
 from crypto import checkpoint, envelope, merkle, note
 from crypto.checkpoint import Checkpoint
 from crypto.errors import BadNote, BadProof
@@ -22,7 +24,7 @@ from federation.manifest import Manifest
 from federation.receipt import LogProof, Receipt
 from federation.wire import codec
 
-_KIND: Final = "ask"
+_KINDS: Final = {method: kind for kind, method in KINDS.items()}
 _NAME_SHOWN: Final = 100
 _TIME: Final = 8
 _COSIGNATURE: Final = _TIME + 64
@@ -50,7 +52,7 @@ def recorded(receipt: Receipt, caller: str, said: Header) -> None:
         raise PeerFault("RECEIPT_LOG_RECORD", why=e.code) from e
     exchange = LedgerEntry(
         at=said.issued,
-        kind=_KIND,
+        kind=_KINDS.get(said.method, ""),
         caller=caller,
         request=asked.payload,
         request_signature=asked.signatures[0].sig,
@@ -118,6 +120,30 @@ def cosigned(signed: Note, party: str, document: Manifest) -> dict[str, int]:
     return cosigners
 
 
+def fault(data: bytes, documents: Iterable[Manifest]) -> tuple[int, int] | None:
+    """Find the part of a checkpoint that nobody vouches for: first byte and one past the last.
+
+    That is the first line of signatures that fails, or the text where of several none holds it.
+    """
+    keys = {
+        (key.name, key.key_id): key
+        for document in documents
+        for party in document.parties
+        for key in (*log_keys(document, party), *witness_keys(document).get(party, ()))
+    }
+    text, blank, rest = data.rpartition(b"\n\n")
+    start = len(text + blank)
+    lines = rest.splitlines(keepends=True)
+    if not blank or len(lines) > note.SIGNATURES_MAX:
+        return 0, len(data)
+    ends = accumulate(map(len, lines), initial=start)
+    held = [_holds(data[:start] + line, keys) for line in lines]
+    if not any(held):
+        return 0, start if len(lines) > 1 else len(data)
+    places = zip(pairwise(ends), held, strict=True)
+    return next((place for place, holds in places if not holds), None)
+
+
 def latest(signed: Note, least: int) -> int:
     """Read the latest time that a cosignature names, unverified, or the least if none is later."""
     values = (line.value for line in signed.signatures)
@@ -130,6 +156,21 @@ def _time(signed: Note, key: NoteKey) -> int:
         return note.verify_cosignature(signed, key)
     except BadNote as e:
         raise PeerFault("RECEIPT_COSIGNATURE", party=key.name, why=str(e)) from e
+
+
+def _holds(data: bytes, keys: Mapping[tuple[str, bytes], NoteKey]) -> bool:
+    """Tell whether the one signature of a note is by a key that is known."""
+    try:
+        signed = note.parse(data)
+        (line,) = signed.signatures
+        key = keys[line.name, line.key_id]
+        if key.algorithm == note.SIGNED:
+            note.verify(signed, key)
+        else:
+            note.verify_cosignature(signed, key)
+    except (BadNote, KeyError):
+        return False
+    return True
 
 
 def _own(signed: Note, line: NoteSignature, own: Mapping[tuple[str, bytes], NoteKey]) -> None:

@@ -20,7 +20,7 @@ from federation import party as parties
 from federation.clock import SystemClock
 from federation.errors import BadInput, PeerFault, Unavailable
 from federation.log.reader import LogReader, folder_reader
-from federation.manifest import PartyEntry, PartyRole
+from federation.manifest import AUDIENCES, PartyEntry, PartyRole
 from federation.party import Party
 from federation.terminal import (
     EXIT_REFUSED,
@@ -37,7 +37,7 @@ from federation.wire.log_service import log_reader
 app = typer.Typer()
 
 DOCUMENTS: Final = ("root.json", "manifest.json", "policy.json")
-SERVING: Final = (PartyRole.REGISTRAR, PartyRole.NODE)
+SERVING: Final = (PartyRole.REGISTRAR, *AUDIENCES)
 """Whose logs can be read over the network; a centre exports its own (``hedui case log export``)."""
 
 

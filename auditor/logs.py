@@ -20,13 +20,14 @@ from crypto.errors import BadNote
 from crypto.labels import LEAF
 from crypto.merkle import HASH_SIZE
 from crypto.tiles import HEIGHT, WIDTH
-from federation.errors import PeerFault
+from federation.errors import PeerFault, Unavailable
 from federation.log import rows
 from federation.log.book import split
 from federation.log.events import Tombstone
 from federation.log.reader import CHECKPOINT, LogReader
 from federation.log.rows import BUNDLE
 from federation.wire.codec import ENTRY_END
+from federation.wire.receipt_messages import span
 
 Tell = Callable[[int, int], None]
 """Is told how many rows of how many are verified."""
@@ -65,20 +66,25 @@ def head(read: LogReader, papers: Papers) -> Head:
     """
     data = read(CHECKPOINT)
     try:
+        return _head(data, papers)
+    except PeerFault as error:
+        place = inclusion.fault(data, papers.manifests.values())
+        where = {"bytes": span(*place)} if place else {}
+        raise PeerFault(error.code, **error.details | {"file": CHECKPOINT} | where) from error
+
+
+def _head(data: bytes, papers: Papers) -> Head:
+    try:
         signed = note.parse(data)
         tree = checkpoint.parse(signed.text)
     except BadNote as e:
-        raise PeerFault("RECEIPT_CHECKPOINT", file=CHECKPOINT, why=str(e)) from e
+        raise PeerFault("RECEIPT_CHECKPOINT", why=str(e)) from e
     latest = inclusion.latest(signed, 0)
     document = papers.manifest_at(latest) if latest else papers.newest
     party = tree.origin.rpartition("/")[2]
     if party not in document.parties or tree.origin != document.note_name(party):
-        raise PeerFault("RECEIPT_CHECKPOINT", file=CHECKPOINT, why=tree.origin[:_NAME_SHOWN])
-    try:
-        cosigners = inclusion.cosigned(signed, party, document)
-    except PeerFault as error:
-        error.details["file"] = CHECKPOINT
-        raise
+        raise PeerFault("RECEIPT_CHECKPOINT", why=tree.origin[:_NAME_SHOWN])
+    cosigners = inclusion.cosigned(signed, party, document)
     return Head(party=party, tree=tree, cosigners=cosigners)
 
 
@@ -127,8 +133,38 @@ class Log:
         reached = tiles.root(tree.size, read)
         if reached != tree.root:
             told = {"signed": tree.root.hex(), "computed": reached.hex()}
-            raise PeerFault("LOG_TILE", file=CHECKPOINT, **told)
+            raise PeerFault("LOG_TILE", **self._torn(edge), **told)
         self._edge = edge
+
+    def _torn(self, edge: Mapping[tuple[int, int], bytes]) -> dict[str, object]:
+        """Find where the edge is not what it was made of: file, and first row under that hash.
+
+        What was erased cannot tell: if nothing else is wrong it is the edge's own leaves. Without
+        such rows the checkpoint is of another tree.
+        """
+        erased = ""
+        for (level, index), tile in edge.items():
+            shown = split(tile)
+            path = tiles.path(level, index, len(shown))
+            try:
+                made = self._below(level, index, len(shown))
+            except (PeerFault, Unavailable):
+                continue  # what lies under it is torn itself
+            for place, pair in enumerate(zip(made, shown, strict=True), index * WIDTH):
+                if pair[0] and pair[0] != pair[1]:
+                    return {"file": path, "row": place << HEIGHT * level}
+            if not all(made):
+                erased = path
+        return {"file": erased or CHECKPOINT}
+
+    def _below(self, level: int, index: int, width: int) -> list[bytes]:
+        """Make the hashes of a tile anew of what lies under it; nothing where that is erased."""
+        first = index * WIDTH
+        if level:
+            under = range(first, first + width)
+            return [merkle.root(split(self._read_tile(level - 1, one, WIDTH))) for one in under]
+        shown = rows.each(self._read(tiles.path(None, index, width)), width)
+        return [item_leaf(row[0], row[1]) if row else b"" for row in shown]
 
     def _hashes(self, level: int, index: int, width: int) -> bytes:
         return self._tile(level, index)[: width * HASH_SIZE]

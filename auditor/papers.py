@@ -74,6 +74,17 @@ class Papers:
             raise PeerFault("RECEIPT_POLICY", why="root")
         return named
 
+    def policy_of(self, family: str, version: int, at: int) -> Policy:
+        """Give the version of a policy that was gone by at a time, if it was in force then.
+
+        Raises:
+            PeerFault: RECEIPT_POLICY.
+        """
+        for rules in self.policies.values():
+            if (rules.family, rules.version) == (family, version):
+                return self.policy_named(DocumentName(version=version, digest=rules.digest), at)
+        raise PeerFault("RECEIPT_POLICY", why=f"{family} {version}")
+
     @property
     def newest(self) -> Manifest:
         """The manifest with the highest version.

@@ -17,14 +17,15 @@ from typing import Final
 from auditor import inclusion, verify
 from auditor.papers import Papers
 from crypto.keys import VerifyKey
-from federation import limits, status
+from federation import exchange, limits, status
+from federation.bundle import Contents
 from federation.consent import Claims
 from federation.errors import PeerFault
 from federation.exchange import Answer, Header, Question
 from federation.manifest import Manifest
 from federation.receipt import Receipt
 from federation.wire import receipt_messages
-from federation.wire.receipt_messages import span
+from federation.wire.receipt_messages import Places, span
 
 LINKS: Final = {
     "form": ("RECEIPT_MALFORMED",),
@@ -95,11 +96,20 @@ class Proven:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A receipt, where its parts lie in the file that is looked at, and by which method it is."""
+
+    receipt: Receipt
+    places: Places = field(default_factory=dict)
+    method: str = exchange.ASK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Exchange:
     """A verified request and answer, and what they are judged by."""
 
     receipt: Receipt
-    data: bytes = field(repr=False)
+    places: Places
     papers: Papers
     beside: Beside
     document: Manifest
@@ -121,7 +131,17 @@ def check(data: bytes, papers: Papers, beside: Beside | None = None) -> Proven:
         PeerFault: one code a broken link, see ``LINKS``; ``bytes`` tells where in the receipt.
     """
     receipt = receipt_messages.decode_receipt(data)
-    one = _exchange(receipt, data, papers, beside or Beside())
+    shown = Shown(receipt=receipt, places=receipt_messages.places(data))
+    return prove(shown, papers, beside or Beside())
+
+
+def prove(shown: Shown, papers: Papers, beside: Beside) -> Proven:
+    """Verify what a receipt shows, wherever its parts lie.
+
+    Raises:
+        PeerFault: as ``check``, RECEIPT_MALFORMED apart.
+    """
+    one = _exchange(shown, papers, beside)
     claims = _consent(one)
     age = _status(one, claims)
     policy = _policy(one, claims)
@@ -146,23 +166,36 @@ def check(data: bytes, papers: Papers, beside: Beside | None = None) -> Proven:
     )
 
 
-def _exchange(receipt: Receipt, data: bytes, papers: Papers, beside: Beside) -> _Exchange:
-    with _at(data, "request"):
+def check_case(one: Proven, contents: Contents) -> None:
+    """Refuse an answer about another case, commission or operator than a bundle is about.
+
+    Raises:
+        PeerFault: BUNDLE_CASE.
+    """
+    reference = contents.case_reference(one.said.sender)
+    if reference != one.question.case_ref:
+        told = reference.hex() if reference else ""
+        raise PeerFault("BUNDLE_CASE", signed=one.question.case_ref.hex(), computed=told)
+
+
+def _exchange(shown: Shown, papers: Papers, beside: Beside) -> _Exchange:
+    receipt, places = shown.receipt, shown.places
+    with located(places, "request"):
         asked = verify.header(receipt.request)
-    with _at(data, "answer"):
+    with located(places, "answer"):
         said = verify.header(receipt.answer)
-    with _at(data, "manifest"):
+    with located(places, "manifest"):
         papers.check_named(receipt.manifest)
-    with _at(data, "answer"):
+    with located(places, "answer"):
         document = papers.manifest_at(said.issued)
-    with _at(data, "request"):
+    with located(places, "request"):
         question, holder = verify.request(receipt.request, asked, document)
-    with _at(data, "answer"):
+    with located(places, "answer"):
         answer = verify.answer(receipt.answer, said, asked, document)
-        verify.bound(receipt.request, receipt.answer, (asked, said))
+        verify.bound(receipt.request, receipt.answer, (asked, said), shown.method)
     one = _Exchange(
         receipt=receipt,
-        data=data,
+        places=places,
         papers=papers,
         beside=beside,
         document=document,
@@ -173,8 +206,8 @@ def _exchange(receipt: Receipt, data: bytes, papers: Papers, beside: Beside) -> 
         holder=holder,
     )
     if not one.silent:
-        with _at(data, "request", "answer"):
-            verify.times(asked, said)
+        with located(places, "request", "answer"):
+            verify.times(asked, said, shown.method)
     return one
 
 
@@ -182,7 +215,7 @@ def _consent(one: _Exchange) -> Claims | None:
     """Verify by which token was asked; None where a refused question shows a token as it is."""
     receipt = one.receipt
     presentation = receipt.presentation or one.beside.presentations.get(receipt.consent, b"")
-    with _at(one.data, "consent", "presentation"):
+    with located(one.places, "consent", "presentation"):
         verify.named(one.question, receipt.consent, presentation)
         if one.silent and one.question.presentation:
             return None
@@ -197,7 +230,7 @@ def _status(one: _Exchange, claims: Claims | None) -> int | None:
     jwts = one.receipt.status_lists or one.beside.lists.get(one.said.status_list_digest, ())
     if not jwts:
         return None
-    with _at(one.data, "status_lists"):
+    with located(one.places, "status_lists"):
         found = verify.lists(jwts, one.said, one.document)
         if one.silent or claims is None:
             return None
@@ -205,7 +238,7 @@ def _status(one: _Exchange, claims: Claims | None) -> int | None:
 
 
 def _policy(one: _Exchange, claims: Claims | None) -> tuple[str, int]:
-    with _at(one.data, "policy"):
+    with located(one.places, "policy"):
         rules = one.papers.policy_named(one.receipt.policy, one.said.issued)
         verify.policy_of(rules, one.asked)
         if claims is not None and not one.silent:
@@ -214,7 +247,7 @@ def _policy(one: _Exchange, claims: Claims | None) -> tuple[str, int]:
 
 
 def _log(one: _Exchange) -> tuple[inclusion.Logged, dict[str, int]]:
-    with _at(one.data, "log"):
+    with located(one.places, "log"):
         inclusion.recorded(one.receipt, one.asked.sender, one.said)
         department = one.said.sender
         logged = inclusion.included(one.receipt.log, one.document.note_name(department))
@@ -237,13 +270,13 @@ def _remarks(one: _Exchange, age: int | None, seen: int, enough: int) -> dict[Re
 
 
 @contextmanager
-def _at(data: bytes, *parts: str) -> Iterator[None]:
+def located(places: Places, *parts: str) -> Iterator[None]:
     """Add to an error where in the receipt the broken link lies, as far as it is in there."""
     try:
         yield
     except PeerFault as error:
-        places = receipt_messages.places(data)
         there = [places[part] for part in parts if part in places]
         if there:
-            error.details.setdefault("bytes", span(there[0][0], there[-1][1]))
+            first, stop = min(one for one, _ in there), max(one for _, one in there)
+            error.details.setdefault("bytes", span(first, stop))
         raise

@@ -24,15 +24,16 @@ from auditor.logs import Erasures, Shown
 from auditor.papers import Papers
 from auditor.records import Said
 from auditor.registry import Registry
+from auditor.sums import Known, Sum
 from federation import alert, limits
 from federation.alert import Alert
 from federation.errors import PeerFault, Unavailable
 from federation.log.alert_events import AlertRaised
 from federation.log.events import Tombstone
 from federation.log.kinds import Happened
-from federation.manifest import PartyRole
+from federation.manifest import AUDIENCES, PartyRole
 
-KEEPING = (PartyRole.REGISTRAR, PartyRole.COORDINATOR, PartyRole.NODE)
+KEEPING = (PartyRole.REGISTRAR, PartyRole.COORDINATOR, *AUDIENCES)
 """Who keeps a log, in the order in which logs are read."""
 _NEVER = -1
 _ALWAYS = 1 << 62
@@ -70,27 +71,37 @@ class Reconciled:
         return all(one.severity is Severity.DOUBT for one in self.findings)
 
     @property
+    def sums(self) -> Iterator[Sum]:
+        """All comparisons, centre by centre, in their order."""
+        for centre in self.centres.values():
+            yield from centre.sums.all
+
+    @property
     def exchanges(self) -> Iterator[Exchange]:
         """All requests, centre by centre, in the order of their rows."""
         for centre in self.centres.values():
             yield from centre.exchanges.values()
 
 
-def reconcile(sources: Sequence[Source], papers: Papers, *, settled: bool = False) -> Reconciled:
-    """Read all logs and hold them to one another.
+def reconcile(
+    sources: Sequence[Source], papers: Papers, known: Known | None = None, *, settled: bool = False
+) -> Reconciled:
+    """Read all logs and hold them to one another, and to what the auditor knows beside them.
 
     ``settled``: they were exported when all had come to rest, so that nothing is to come.
 
     Raises:
         PeerFault: RECEIPT_MANIFEST when there is no manifest.
     """
-    return _Reading(sources, papers, settled=settled).run()
+    return _Reading(sources, papers, known or Known(), settled=settled).run()
 
 
 class _Reading:
     """One run over all logs."""
 
-    def __init__(self, sources: Sequence[Source], papers: Papers, *, settled: bool) -> None:
+    def __init__(
+        self, sources: Sequence[Source], papers: Papers, known: Known, *, settled: bool
+    ) -> None:
         self._sources = {one.party: one for one in sources}
         self._settled = settled
         self._latest = max((one.seen for one in sources), default=0)
@@ -100,14 +111,14 @@ class _Reading:
         self._around = Around(papers=papers, registry=registry, complete=self._complete)
         chains = Chains()
         centres = {
-            one.party: Centre(one.party, self._around, chains)
+            one.party: Centre(one.party, self._around, chains, known)
             for one in sources
             if one.role is PartyRole.COORDINATOR
         }
         departments = {
             one.party: Department(one.party, centres, self._around)
             for one in sources
-            if one.role is PartyRole.NODE
+            if one.role in AUDIENCES
         }
         self._all = Reconciled(
             papers=papers,

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from auditor import anomalies, exported, reconcile_screen, report_page, tally, witnessed
+from auditor import anomalies, exported, known, reconcile_screen, report_page, tally, witnessed
 from auditor import reconcile as reconciling
 from auditor import trace as tracing
 from auditor.exchanges import Exchange, Item
@@ -21,6 +21,7 @@ from auditor.file_cli import Documents, RootFile
 from auditor.findings import Severity
 from auditor.progress import telling
 from auditor.reconcile import Reconciled
+from auditor.sums import Known
 from federation import keyfile
 from federation.errors import BadInput
 from federation.terminal import (
@@ -56,10 +57,20 @@ UNCONSENTED: Final = frozenset(
 )
 """Findings that say that something was asked without a consent, or beyond one."""
 
+OwnFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder",
+        "-C",
+        help="审计员的安装目录:打开种子,重演合计 the auditor's own folder: open seeds, replay sums",
+    ),
+]
+
 
 @app.command()
 def reconcile(
     folder: LogsArgument,
+    own: OwnFolder = None,
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
@@ -69,7 +80,9 @@ def reconcile(
     """对账:全部日志一一对应 Hold all parties' logs to one another."""
     at = terminal(lang, json)
     with reporting(at):
-        found = _reconciled(at, exported.read(folder, pin, documents or ()), settled=settled)
+        brought = known.gather(folder, own)
+        read = exported.read(folder, pin, documents or ())
+        found = _reconciled(at, read, settled=settled, brought=brought)
     reconcile_screen.reconciled(at, found, tally.count(found))
     if not found.proven:
         raise typer.Exit(EXIT_REFUSED)
@@ -78,9 +91,13 @@ def reconcile(
 @app.command()
 def trace(
     what: Annotated[
-        str, typer.Argument(metavar="CASE|CONSENT|QUERY", help="案件、同意书或提问编号 which one")
+        str,
+        typer.Argument(
+            metavar="CASE|CONSENT|QUERY|RUN", help="案件、同意书、提问或合计编号 which one"
+        ),
     ],
     logs: LogsOption = Path(),
+    own: OwnFolder = None,
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
@@ -90,7 +107,8 @@ def trace(
     """追查一案、一份同意书或一次提问的全链 Show the whole chain of one of them."""
     at = terminal(lang, json)
     with reporting(at):
-        found = _reconciled(at, exported.read(logs, pin, documents or ()), settled=settled)
+        read = exported.read(logs, pin, documents or ())
+        found = _reconciled(at, read, settled=settled, brought=known.gather(logs, own))
         branch = tracing.trace(found, what)
         if branch is None:
             raise BadInput("NOTHING_TRACED", what=what)
@@ -162,6 +180,7 @@ def sample(
 def report(
     html: Annotated[Path, typer.Option("--html", help="写入此文件 file to write")],
     logs: LogsOption = Path(),
+    own: OwnFolder = None,
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
@@ -171,9 +190,9 @@ def report(
     """写一页审计报告 Write an audit report: one page, to be read or printed."""
     at = terminal(lang, json)
     with reporting(at):
-        known = exported.read(logs, pin, documents or ())
-        found = _reconciled(at, known, settled=settled)
-        page = report_page.write(found, known, tally.count(found), at.lang)
+        read = exported.read(logs, pin, documents or ())
+        found = _reconciled(at, read, settled=settled, brought=known.gather(logs, own))
+        page = report_page.write(found, read, tally.count(found), at.lang)
         try:
             keyfile.write_private(html, page.encode())
         except OSError as e:
@@ -196,11 +215,13 @@ def drawn(found: Reconciled, number: int, seed: str) -> Sequence[tuple[Exchange,
     return [(one, item) for one, _, item in sorted(answered, key=mark)[:number]]
 
 
-def _reconciled(at: Terminal, known: Exported, *, settled: bool) -> Reconciled:
-    told = {party: telling(at, party) for party in known.logs}
-    sources = exported.sources(known, told)
-    found = reconciling.reconcile(sources, known.papers, settled=settled)
-    more = witnessed.check(known.witnessed, known.logs, known.papers, settled=settled)
+def _reconciled(
+    at: Terminal, read: Exported, *, settled: bool, brought: Known | None = None
+) -> Reconciled:
+    told = {party: telling(at, party) for party in read.logs}
+    sources = exported.sources(read, told)
+    found = reconciling.reconcile(sources, read.papers, brought, settled=settled)
+    more = witnessed.check(read.witnessed, read.logs, read.papers, settled=settled)
     return replace(found, findings=[*found.findings, *more])
 
 

@@ -26,6 +26,7 @@ KINDS: Final = {
     Kind.VOLUME: ("一日问得特别多", "many questions in one day"),
     Kind.HOURS: ("07:00–20:00 以外提问", "asked outside of 07:00–20:00"),
     Kind.SERIES: ("对同一人试探多个门槛", "several thresholds about one person"),
+    Kind.ABORTED: ("合计被中止", "sums that were aborted"),
     Kind.UNDECIDED: ("问过而没有结案", "asked about and never closed"),
     Kind.ALERT: ("当事方自己的告警", "a party's own alert"),
 }
@@ -88,6 +89,9 @@ def numbers(at: Terminal, tally: Tally) -> None:
             "commissioned": tally.commissioned,
             "refused": dict(tally.refused),
             "unanswered": tally.unanswered,
+            "sums": tally.sums,
+            "replayed": tally.replayed,
+            "aborted": tally.aborted,
             "cases": tally.cases,
             "consents": tally.consents,
         }
@@ -100,6 +104,14 @@ def numbers(at: Terminal, tally: Tally) -> None:
         f"{mark} questions answered {tally.told:,} = consented {tally.consented:,} = commissioned "
         f"{tally.commissioned:,}",
     )
+    if tally.sums:
+        mark = "✓" if tally.replayed == tally.sums else "▲"
+        at.say(
+            f"{mark} 合计比较 {tally.sums:,} 次,按种子重演 {tally.replayed:,} 次,"
+            f"中止 {tally.aborted:,} 次",
+            f"{mark} sums compared {tally.sums:,}, replayed from their seeds {tally.replayed:,},"
+            f" aborted {tally.aborted:,}",
+        )
     refused = ", ".join(f"{code} {n}" for code, n in tally.refused.most_common())
     at.say(
         f"  提问 {tally.requests:,} 次共 {tally.questions:,} 项;未反馈 {tally.unanswered:,};"

@@ -3,8 +3,10 @@
 Knows how to tell them apart, and what must lie beside each. Does not know what any of them means.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
+from federation import exchange
 from federation.ledger import LedgerEntry
 from federation.log import events, kinds
 from federation.log.events import Tombstone
@@ -12,6 +14,15 @@ from federation.log.kinds import Happened
 from federation.wire import codec
 
 Said = LedgerEntry | Happened | Tombstone
+
+KINDS: Final[Mapping[str, str]] = {
+    "ask": exchange.ASK,
+    "mandate": exchange.ASK_MANDATE,
+    "contribute": exchange.CONTRIBUTE,
+    "compare": exchange.COMPARE,
+    "test": exchange.TEST,
+}
+"""What those who are asked log of exchanges, each kind with its method."""
 
 _TOMBSTONE: Final = f'"kind":"{events.TOMBSTONE}"'.encode()
 """Stands in every tombstone, and in no other record: quotes within a text are escaped."""

@@ -28,6 +28,7 @@ _TITLES: Final = {
     "title": ("隐私审计报告", "Privacy audit report"),
     "logs_title": ("证据链是否完整", "Completeness of the chain"),
     "counts_title": ("提问 = 授权 = 委托", "Queries = consents = commissions"),
+    "sums_title": ("多部门合计", "Sums over departments"),
     "refused_title": ("拒绝", "Refused questions"),
     "policies_title": ("各版政策的使用", "Policy versions over time"),
     "operators_title": ("经办人", "Operators"),
@@ -64,6 +65,7 @@ def write(all_: Reconciled, known: Exported, tally: Tally, lang: Language) -> st
         verdict=escape(_verdict(broken, doubts, words)),
         logs=_logs(all_, known, words),
         counts=_counts(tally, words),
+        sums=_sums(tally, words),
         refused=_refused(tally, words),
         policies=_policies(tally, words),
         operators=_operators(tally, words),
@@ -162,6 +164,28 @@ def _counts(tally: Tally, words: _Words) -> str:
         f" {tally.consents:,}; tokens {tally.tokens:,}",
     )
     return f"<p>{escape(line)}</p><p>{escape(rest)}</p>"
+
+
+def _sums(tally: Tally, words: _Words) -> str:
+    """List comparisons by sum and line: how many were replayed from seeds, and aborted."""
+    if not tally.sums:
+        return _list([words.pick("没有", "none")])
+    whole = tally.replayed == tally.sums
+    line = words.pick(
+        f"{'✓' if whole else '▲'} 比较 {tally.sums:,} 次,按种子重演相同 {tally.replayed:,} 次;"
+        "没有任何人看到数额",
+        f"{'✓' if whole else '▲'} {tally.sums:,} comparisons, {tally.replayed:,} replayed from"
+        " their seeds; nobody saw an amount",
+    )
+    titles = (
+        *(("合计", "sum"), ("规定线", "line"), ("比较", "compared")),
+        *(("重演", "replayed"), ("中止", "aborted")),
+    )
+    rows = (
+        (_cell(name), _cell(rung), *map(_number, (one.sums, one.replayed, one.aborted)))
+        for (name, rung), one in sorted(tally.lines.items())
+    )
+    return f"<p>{escape(line)}</p>{_table(titles, rows, words)}"
 
 
 def _refused(tally: Tally, words: _Words) -> str:

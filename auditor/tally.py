@@ -36,6 +36,15 @@ class Span:
 
 
 @dataclass(slots=True, kw_only=True)
+class Line:
+    """Comparisons of one sum with one line; those that were aborted are among them."""
+
+    sums: int = 0
+    replayed: int = 0
+    aborted: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
 class Tally:
     """``told`` questions told something; so many of them had a consent, and a commission."""
 
@@ -47,6 +56,10 @@ class Tally:
     unanswered: int = 0
     again: int = 0
     blocks: int = 0
+    sums: int = 0
+    replayed: int = 0
+    aborted: int = 0
+    lines: dict[tuple[str, str], Line] = field(default_factory=lambda: defaultdict(Line))
     refused: Counter[str] = field(default_factory=Counter)
     policies: dict[int, Span] = field(default_factory=dict)
     operators: dict[str, Desk] = field(default_factory=lambda: defaultdict(Desk))
@@ -62,10 +75,16 @@ def count(all_: Reconciled) -> Tally:
         tokens=len(all_.registry.tokens),
         cases=sum(len(one.book.cases) for one in all_.centres.values()),
     )
-    for one in all_.exchanges:
-        _request(tally, one)
-        for item in one.items:
-            _question(tally, all_, one, item)
+    for each in all_.sums:
+        line = tally.lines[each.predicate, each.parameter]
+        for one in (tally, line):
+            one.sums += 1
+            one.replayed += each.replayed
+            one.aborted += each.aborted
+    for asked in all_.exchanges:
+        _request(tally, asked)
+        for item in asked.items:
+            _question(tally, all_, asked, item)
     return tally
 
 

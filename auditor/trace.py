@@ -13,12 +13,18 @@ from auditor.exchanges import Exchange, Item
 from auditor.findings import Finding, Place, Severity
 from auditor.reconcile import Reconciled
 from auditor.registry import Change, Issue
-from federation import catalogue
+from auditor.sums import Sum
+from federation import catalogue, exchange
 from federation.clock import business_time
 from federation.errors import HeduiError, Said
 from federation.exchange import Outcome, outcome_text
 from federation.status import Status
 
+_ROUNDS = {
+    exchange.CONTRIBUTE: Said(" · 合计:出一个加密的数", " · sum: one encrypted number"),
+    exchange.COMPARE: Said(" · 合计:与规定线比较", " · sum: held to the line"),
+    exchange.TEST: Said(" · 合计:给出最后一步", " · sum: its last step"),
+}
 _STATES = {
     Status.VALID: Said("恢复", "resumed"),
     Status.SUSPENDED: Said("暂停", "suspended"),
@@ -79,7 +85,7 @@ class _Tracing:
             for stranger in department.strangers:
                 if stranger.asked.qid.hex() == what:
                     return self._stranger(department.party, stranger)
-        return None
+        return self._run(what)
 
     def _case(self, party: str, name: str) -> Branch:
         case = self._all.centres[party].book.cases[name]
@@ -95,7 +101,35 @@ class _Tracing:
             issue = registry.tokens.get(token)
             if issue is None or issue.event.consent_no not in known:
                 branch.below += self._exchanges(asked, token, name)
+        branch.below += [self._sum(one) for one in self._all.sums if one.case == name]
         branch.below += self._findings(name)
+        return branch
+
+    def _sum(self, one: Sum) -> Branch:
+        """Show what became of one line of a run, and that nobody learned the amount."""
+        names = [self._name(party) for party in one.departments]
+        zh, en = "、".join(name.zh for name in names), ", ".join(name.en for name in names)
+        tally, line = self._name(one.tally), f"{one.predicate} {one.parameter}"
+        state = _ended(one)
+        return Branch(
+            text=Said(
+                f"合计 {line}:{zh} 各出一个加密的数,{tally.zh} 比较;"
+                f"没有任何人看到数额 → {state.zh}",
+                f"sum {line}: one encrypted number each of {en}, compared by {tally.en}; nobody saw"
+                f" an amount → {state.en}",
+            ),
+            places=(one.place,),
+            evidence={"run": one.run.hex(), "commitment": one.commitment.hex()},
+        )
+
+    def _run(self, what: str) -> Branch | None:
+        """Show a run by its number: every line of it, and every round."""
+        lines = [one for one in self._all.sums if one.run.hex() == what]
+        rounds = [one for one in self._all.exchanges if one.run and one.run.hex() == what]
+        if not rounds:
+            return None
+        branch = Branch(text=Said(f"合计编号 {what}", f"run of a sum {what}"))
+        branch.below = [*map(self._sum, lines), *map(self._request, rounds)]
         return branch
 
     def _consent(self, number: str) -> Branch:
@@ -159,10 +193,12 @@ class _Tracing:
     def _exchange(self, one: Exchange) -> Branch:
         asker, asked = self._name(one.coordinator), self._name(one.department)
         at, version = _time(one.asked.issued), one.asked.policy_version
+        step = _ROUNDS.get(one.asked.method, Said("", ""))
         return Branch(
             text=Said(
-                f"{at} {asker.zh} 问 {asked.zh},共 {one.asked.n} 项,政策第 {version} 版",
-                f"{at} {asker.en} asked {asked.en}: {one.asked.n} items, policy version {version}",
+                f"{at} {asker.zh} 问 {asked.zh},共 {one.asked.n} 项,政策第 {version} 版{step.zh}",
+                f"{at} {asker.en} asked {asked.en}: {one.asked.n} items, policy version"
+                f" {version}{step.en}",
             ),
             places=one.places,
             evidence=_digests(one),
@@ -219,6 +255,17 @@ def broken(one: Finding) -> Branch:
         text = Said(f"▲ {zh}(待定)", f"▲ {en} (not certain yet)")
         return Branch(text=text, places=one.places, evidence=one.evidence)
     return Branch(text=Said(zh, en), places=one.places, evidence=one.evidence, code=one.code)
+
+
+def _ended(one: Sum) -> Said:
+    if one.aborted:
+        return Said("已中止", "aborted")
+    replayed = Said(",按种子重演相同", ", replayed") if one.replayed else Said("", "")
+    if one.outcome:
+        return Said(f"{one.outcome}{replayed.zh}", f"{one.outcome}{replayed.en}")
+    if one.tested:
+        return Said("已比较,结果只有核对中心知道", "compared; the centre alone knows the outcome")
+    return Said("未完成", "not ended")
 
 
 def _case_branch(party: str, name: str, case: Case) -> Branch:

@@ -7,7 +7,7 @@ many questions there were. Pure; does not know files, screens or how a receipt i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -18,8 +18,8 @@ from auditor.receipts import Proven
 from auditor.trail_consents import Change, Consents, Given, Place, Token
 from federation.bundle import Contents
 from federation.closing import ClosingCount
-from federation.exchange import Answer
-from federation.manifest import PartyEntry
+from federation.exchange import Answer, Outcome
+from federation.manifest import PartyEntry, PartyRole
 from federation.parameter import Parameter
 
 Question = tuple[str, str]
@@ -89,7 +89,8 @@ class Entry:
 class Line:
     """A grant at a department: how many uses it has signed, and which are here.
 
-    ``at`` is the time of the count. Both question and uses are empty where nothing was asked.
+    ``at`` is the time of the count. Both question and uses are empty where nothing was asked. A
+    tally is not ``counted``: it signs no counts, and compares what departments have added up.
     """
 
     department: str
@@ -99,6 +100,7 @@ class Line:
     at: int | None
     here: tuple[int, ...]
     erased: bool = False
+    counted: bool = True
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -109,6 +111,8 @@ class Line:
     @property
     def doubt(self) -> Doubt | None:
         """Say why the uses that are here are not shown to be all; None where they are."""
+        if not self.counted:
+            return Doubt.MISSING if self.missing else None
         if self.signed is None:
             return Doubt.ERASED if self.erased else Doubt.NO_COUNT
         if len({*self.here}) < len(self.here):
@@ -180,7 +184,8 @@ def build(basis: Basis, cases: Iterable[CaseFile]) -> Trail:
     found.name(basis.papers)
     told = sorted(found.mine.values(), key=lambda pair: _order(pair[0]))
     answered = [pair for pair in told if pair[0].answer.outcome not in verify.SAID_NOTHING]
-    lines = tuple(line for one in _chains(basis, answered) for line in one.lines())
+    tallies = {one.id for one in found.parties.values() if one.role is PartyRole.TALLY}
+    lines = tuple(line for one in _chains(basis, answered, tallies) for line in one.lines())
     return Trail(
         places=basis.places,
         given=tuple(basis.consents.given),
@@ -297,7 +302,8 @@ def _order(entry: Entry) -> tuple[int, str, str, str, int]:
 class _Chain:
     """A row of renewals of the person's token at a department: uses count along it.
 
-    ``here`` are the use numbers that are here, by question; ``erased``: see ``Consents``.
+    ``here`` are the use numbers that are here, by question; ``erased``: see ``Consents``;
+    ``counted``: see ``Line``.
     """
 
     department: str
@@ -306,6 +312,7 @@ class _Chain:
     counts: tuple[ClosingCount, ...]
     here: Mapping[Question, list[int]]
     erased: bool
+    counted: bool
 
     @property
     def known(self) -> list[ClosingCount]:
@@ -337,10 +344,13 @@ class _Chain:
                 at=self.at,
                 here=tuple(sorted(self.here.get(question, ()))),
                 erased=self.erased and any(not one.known for one in self.counts),
+                counted=self.counted,
             )
 
 
-def _chains(basis: Basis, answered: Sequence[tuple[Entry, Token]]) -> Iterator[_Chain]:
+def _chains(
+    basis: Basis, answered: Sequence[tuple[Entry, Token]], tallies: Collection[str]
+) -> Iterator[_Chain]:
     tokens: dict[tuple[str, bytes], set[bytes]] = defaultdict(set)
     for one in basis.consents.tokens.values():
         if one.mine:
@@ -349,6 +359,8 @@ def _chains(basis: Basis, answered: Sequence[tuple[Entry, Token]]) -> Iterator[_
         lambda: defaultdict(list)
     )
     for entry, token in answered:
+        if entry.answer.outcome is Outcome.COMPARED and not entry.use:
+            continue  # the last step of a sum belongs to the use that its comparison was
         here[token.department, token.chain][entry.predicate, entry.parameter].append(entry.use)
     for (department, chain), ids in sorted(tokens.items()):
         counts = (c for c in basis.counts if c.department == department and c.token in ids)
@@ -359,12 +371,13 @@ def _chains(basis: Basis, answered: Sequence[tuple[Entry, Token]]) -> Iterator[_
             counts=tuple(counts),
             here=here[department, chain],
             erased=basis.consents.erased,
+            counted=department not in tallies,
         )
 
 
 def _unasked(consents: Consents, lines: Sequence[Line]) -> Iterator[tuple[str, Question]]:
     """List what was consented and never asked, where that is certain."""
-    doubtful = {line.department for line in lines if line.doubt}
+    doubtful = {line.department for line in lines if line.doubt or not line.counted}
     asked = {(line.department, line.predicate, line.parameter) for line in lines}
     for department, predicate, parameter in dict.fromkeys(key[1:] for key in consents.grants):
         if department not in doubtful and (department, predicate, parameter) not in asked:

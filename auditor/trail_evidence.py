@@ -28,7 +28,7 @@ from federation.log import events, kinds
 from federation.log.kinds import Happened
 from federation.log.node_events import UsesCounted
 from federation.log.reader import CHECKPOINT, LogReader, folder_reader
-from federation.manifest import PartyRole
+from federation.manifest import AUDIENCES
 from federation.receipt import Receipt
 from federation.root import Chain
 from federation.shapes import text, whole
@@ -148,7 +148,7 @@ class Reading:
         """Find the signed counts that a department's log has of some tokens."""
         head = logs.head(read, self._papers)
         known = self._papers.newest.parties.get(head.party)
-        if known and known.role is not PartyRole.NODE:
+        if known and known.role not in AUDIENCES:
             return
         for _, record, beside in filter(None, chain.from_iterable(Log(read, head).bundles())):
             if _COUNTED in record:
@@ -195,6 +195,9 @@ def _asked(verdict: Verdict, files: Mapping[str, bytes]) -> Iterator[Asked]:
     for name, one in verdict.proven.items():
         receipt = receipt_messages.decode_receipt(files[name])
         yield Asked(proven=one, place=receipt.answer.index, jti=_token(one, receipt, beside))
+    for step in chain.from_iterable(ran.steps for ran in verdict.sums.values()):
+        for one, receipt in step.slots:
+            yield Asked(proven=one, place=receipt.answer.index, jti=_token(one, receipt, beside))
 
 
 def _token(one: Proven, receipt: Receipt, beside: Beside) -> bytes | None:

@@ -73,6 +73,7 @@ def _occasions(trail: Trail, entries: Iterable[Entry]) -> Iterator[str]:
         yield f'<p class="small">{zh}<span class="en" lang="en">{en}</span></p>'
         rows = (_answer_row(trail, entry) for entry in one.entries)
         yield _table("answers", _ANSWERS, rows)
+        yield from (f'<p class="small">{_both(line)}</p>' for line in one.sums)
 
 
 def _answer_row(trail: Trail, entry: Entry) -> Iterator[str]:

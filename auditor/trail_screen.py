@@ -112,6 +112,8 @@ def _occasions(at: Terminal, trail: Trail, entries: Iterable[Entry]) -> None:
             cells = _cells(trail, entry)
             table.add_row(*(Text(at.pick(*cell)) for cell in cells))
         _print(at, table)
+        for zh, en in one.sums:
+            at.say(f"  · {zh}", f"  · {en}")
 
 
 def _cells(trail: Trail, entry: Entry) -> tuple[Pair, ...]:
@@ -198,4 +200,5 @@ def _line_json(one: Line) -> dict[str, Any]:
         "here": list(one.here),
         "missing": list(one.missing),
         "doubt": one.doubt.value if one.doubt else None,
+        "counted": one.counted,
     }

@@ -4,7 +4,7 @@ Knows sentences, and which questions were asked together. Does not know a screen
 more of a bundle, a count or a log than that a thing holds or does not.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -23,6 +23,7 @@ from federation.parameter import Parameter
 Pair = tuple[str, str]
 """The same in Chinese and in English."""
 
+_ROUNDS: Final = frozenset({Outcome.CONTRIBUTED, Outcome.COMPARED, Outcome.ABORTED})
 _UNEQUAL: Final = frozenset({Doubt.MISSING, Doubt.BEYOND, Doubt.TWICE})
 NONE: Final = "—"
 """Stands where there is nothing to tell."""
@@ -42,13 +43,17 @@ _CHANGES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """Questions that were asked together: by whom, for which case, by which consent."""
+    """Questions that were asked together: by whom, for which case, by which consent.
+
+    ``sums`` say of the rounds among them what they were.
+    """
 
     day: str
     asker: Pair
     why: Pair
     by: Pair
     entries: tuple[Entry, ...]
+    sums: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,7 @@ def occasions(trail: Trail, entries: Iterable[Entry]) -> Iterator[Occasion]:
             why=both(partial(words.purpose, one.purpose)),
             by=_ground(one),
             entries=some,
+            sums=tuple(_sums(trail, some)),
         )
 
 
@@ -134,6 +140,11 @@ def remarks(trail: Trail) -> Iterator[Pair]:
         yield (
             f"证据中有 {len(trail.faults)} 处不能核验,未采用;是否因此缺少回答,以结论为准",
             f"{len(trail.faults)} faults in the evidence, not used; the verdict takes them in",
+        )
+    if not all(line.counted for line in trail.lines):
+        yield (
+            "合计比对方不另出次数证明:它比较的,都是各部门出过的数;审计员对账时核对它的日志",
+            "the tally signs no counts: it compares what departments gave; auditors check its log",
         )
     yield (
         "被拒绝的提问不计次数:只列出证据中有的,可能不全",
@@ -240,6 +251,33 @@ def time(at: int) -> str:
 def both(text: Callable[[str], str]) -> Pair:
     """Say the same in both languages."""
     return text("zh"), text("en")
+
+
+def _sums(trail: Trail, entries: Sequence[Entry]) -> Iterator[Pair]:
+    """Say of each sum who took part, and that nobody learned the amount."""
+    rounds = [one for one in entries if one.answer.outcome in _ROUNDS]
+    for predicate, parameter in dict.fromkeys((one.predicate, one.parameter) for one in rounds):
+        some = [one for one in rounds if (one.predicate, one.parameter) == (predicate, parameter)]
+        gave = [one.department for one in some if one.answer.outcome is Outcome.CONTRIBUTED]
+        names = [party(trail, one) for one in dict.fromkeys(gave)]
+        zh, en = "、".join(name[0] for name in names), ", ".join(name[1] for name in names)
+        asked, ended = question(predicate, some[0].value), _compared(trail, some)
+        yield (
+            f"多部门合计({asked[0]}):{zh}各出一个加密的数,{ended[0]}。没有任何人看到数额",
+            f"a sum ({asked[1]}): one encrypted number each of {en}; {ended[1]}. Nobody saw it",
+        )
+
+
+def _compared(trail: Trail, rounds: Sequence[Entry]) -> Pair:
+    """Say what became of a sum."""
+    said = {one.answer.outcome: one for one in rounds}
+    one = said.get(Outcome.COMPARED) or said.get(Outcome.ABORTED)
+    if one is None:
+        return "尚未比较", "not compared yet"
+    zh, en = party(trail, one.department)
+    if Outcome.COMPARED not in said:
+        return f"{zh}发现不是同一次的数,已中止", f"{en} found them to be no one sum, and aborted"
+    return f"{zh}只判断总数是否达到规定线", f"{en} held the total to the line, and no more"
 
 
 def _ground(one: Entry) -> Pair:

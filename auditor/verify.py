@@ -18,12 +18,13 @@ from federation.clock import epoch_end, epoch_of
 from federation.consent import Claims, Consent
 from federation.errors import PeerFault, Refused
 from federation.exchange import PAYLOAD_TYPE, Answer, Header, Outcome, Question
-from federation.manifest import Manifest, PartyRole
+from federation.manifest import AUDIENCES, Manifest, PartyRole
 from federation.policy import Policy
 from federation.receipt import ProvenItem
 from federation.status import Status, StatusList, StatusLists
 from federation.wire import codec
 
+_TALLYING: Final = frozenset({exchange.COMPARE, exchange.TEST})
 SAID_NOTHING: Final = frozenset({Outcome.REFUSED, Outcome.PRESENT_AGAIN})
 """Answers that tell nothing of anybody: they need no consent."""
 _BASES: Final = frozenset({"CONSENT", "IN_FORCE_AID"})
@@ -31,6 +32,11 @@ _ROLES: Final = frozenset({"APPLICANT", "MEMBER", "SUPPORTER"})
 _DAY: Final = 86_400
 _BOUND: Final = ("method", "schema", "qid", "n", "purpose")
 """What the headers of a request and of its answer have in common."""
+
+
+def role(method: str) -> PartyRole:
+    """Give the role of who answers a method."""
+    return PartyRole.TALLY if method in _TALLYING else PartyRole.NODE
 
 
 def header(part: ProvenItem) -> Header:
@@ -59,11 +65,19 @@ def request(part: ProvenItem, asked: Header, document: Manifest) -> tuple[Questi
     reached = _reached(part, asked)
     if reached != asked.root:
         raise PeerFault("RECEIPT_REQUEST_ITEM", **_differ(asked.root, reached), item=part.index)
+    return question(part), keys[part.envelope.signatures[0].kid]
+
+
+def question(part: ProvenItem) -> Question:
+    """Read the question of an item.
+
+    Raises:
+        PeerFault: RECEIPT_MALFORMED.
+    """
     try:
-        question = codec.decode_question(part.item.item)
+        return codec.decode_question(part.item.item)
     except PeerFault as e:
         raise PeerFault("RECEIPT_MALFORMED", why=e.code) from e
-    return question, keys[part.envelope.signatures[0].kid]
 
 
 def answer(part: ProvenItem, said: Header, asked: Header, document: Manifest) -> Answer:
@@ -73,7 +87,7 @@ def answer(part: ProvenItem, said: Header, asked: Header, document: Manifest) ->
         PeerFault: RECEIPT_ANSWER_SIGNATURE, RECEIPT_ANSWER_ITEM or RECEIPT_MALFORMED.
     """
     try:
-        keys = document.party(asked.audience, PartyRole.NODE).keys
+        keys = document.party(asked.audience, role(asked.method)).keys
         envelope.verify(part.envelope, keys, payload_type=PAYLOAD_TYPE)
     except (PeerFault, CryptoError) as e:
         raise PeerFault("RECEIPT_ANSWER_SIGNATURE", party=asked.audience[:64]) from e
@@ -86,8 +100,13 @@ def answer(part: ProvenItem, said: Header, asked: Header, document: Manifest) ->
         raise PeerFault("RECEIPT_MALFORMED", why=e.code) from e
 
 
-def bound(asked: ProvenItem, said: ProvenItem, headers: tuple[Header, Header]) -> None:
-    """Refuse an answer to another request, or to another of its questions.
+def bound(
+    asked: ProvenItem,
+    said: ProvenItem,
+    headers: tuple[Header, Header],
+    method: str = exchange.ASK,
+) -> None:
+    """Refuse an answer to another request, to another of its questions, or by another method.
 
     Raises:
         PeerFault: RECEIPT_REQUEST_HASH or RECEIPT_WRONG_ANSWER.
@@ -97,7 +116,7 @@ def bound(asked: ProvenItem, said: ProvenItem, headers: tuple[Header, Header]) -
     if after.request_hash != computed:
         raise PeerFault("RECEIPT_REQUEST_HASH", **_differ(after.request_hash, computed))
     kind = before.method, before.schema
-    wrong = [] if kind == (exchange.ASK, exchange.SCHEMA) else ["method"]
+    wrong = [] if kind == (method, exchange.SCHEMA) else ["method"]
     wrong += [name for name in _BOUND if getattr(before, name) != getattr(after, name)]
     wrong += ["sender"] if after.sender != before.audience else []
     wrong += ["audience"] if after.audience != before.sender else []
@@ -152,7 +171,7 @@ def token(presentation: bytes, document: Manifest) -> Consent:
         key.raw for one in document.having(PartyRole.COORDINATOR) for key in one.keys.values()
     }
     audience = document.parties.get(claims.audience)
-    if claims.issuer != registrar.id or audience is None or audience.role is not PartyRole.NODE:
+    if claims.issuer != registrar.id or audience is None or audience.role not in AUDIENCES:
         raise PeerFault("TOKEN_PARTIES", why=f"{claims.issuer}, {claims.audience}")
     if claims.holder not in holders:
         raise PeerFault("TOKEN_PARTIES", why="holder")

@@ -20,7 +20,7 @@ from auditor.witness_store import FILE, WitnessStore
 from federation import party as parties
 from federation.clock import SystemClock, business_time
 from federation.errors import BadInput
-from federation.manifest import Manifest, PartyRole
+from federation.manifest import AUDIENCES, Manifest, PartyRole
 from federation.terminal import (
     FolderOption,
     JsonOption,
@@ -37,7 +37,7 @@ _ALARMS: Final = {
     Verdict.ROLLED_BACK: ("条数变少", "fewer entries than before"),
     Verdict.INCONSISTENT: ("不含已见证的记录", "without entries witnessed before"),
 }
-_KEEPING: Final = (PartyRole.REGISTRAR, PartyRole.COORDINATOR, PartyRole.NODE)
+_KEEPING: Final = (PartyRole.REGISTRAR, PartyRole.COORDINATOR, *AUDIENCES)
 """Who keeps a log."""
 
 

@@ -8,19 +8,38 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks import ask, audit, batch, enrol, household, log, match, memory, receipts, results
+from benchmarks import (
+    ask,
+    audit,
+    batch,
+    cases,
+    enrol,
+    household,
+    log,
+    match,
+    memory,
+    receipts,
+    results,
+    statistics,
+    sum_runs,
+    sums,
+)
 from benchmarks.measuring import Benchmark, Row, measure
 
 BENCHMARKS: Final[Sequence[Benchmark]] = [
     *ask.BENCHMARKS,
     *audit.BENCHMARKS,
     *batch.BENCHMARKS,
+    *cases.BENCHMARKS,
     *enrol.BENCHMARKS,
     *household.BENCHMARKS,
     *log.BENCHMARKS,
     *match.BENCHMARKS,
     *memory.BENCHMARKS,
     *receipts.BENCHMARKS,
+    *statistics.BENCHMARKS,
+    *sum_runs.BENCHMARKS,
+    *sums.BENCHMARKS,
 ]
 
 

@@ -74,7 +74,7 @@ def ask(centre: _Centre, case: Path) -> tuple[float, list[Exchange]]:
         NotAsked: a department kept silent or refused, or not everybody was asked.
     """
     desk = centre.desk
-    household = _signed_anew(desk.read(case.read_bytes(), _PLAN).case)
+    household = signed_anew(desk.read(case.read_bytes(), _PLAN).case)
     numbers = desk.new([household], _PLAN)
     desk.consent(numbers)
     began = perf_counter()
@@ -89,7 +89,7 @@ def ask(centre: _Centre, case: Path) -> tuple[float, list[Exchange]]:
     return seconds, exchanged
 
 
-def _signed_anew(case: Case) -> Case:
+def signed_anew(case: Case) -> Case:
     """Give everybody another signed scan: one scan is evidence for one consent only."""
     persons = tuple(
         replace(person, signature=replace(person.signature, evidence=os.urandom(32)))
@@ -104,8 +104,8 @@ def contest(folder: Path) -> Iterator[Play]:
     stage = stages.build(folder, seed=_SEED)
     case = next(path for path in stage.cases if path.stem == _CASE)
     with ExitStack() as stack:
-        stack.enter_context(serving(folder / "logs", _city(stage, [REGISTRAR])))
-        stack.enter_context(serving(folder / "logs", _city(stage, stage.nodes)))
+        stack.enter_context(serving(folder / "logs", city(stage, [REGISTRAR])))
+        stack.enter_context(serving(folder / "logs", city(stage, stage.nodes)))
         centre = stack.enter_context(_centre(stage.party(COORDINATOR)))
         _, exchanged = ask(centre, case)
         calls = stack.enter_context(_bare(folder, stage, exchanged))
@@ -120,7 +120,8 @@ def _centre(folder: Path) -> Iterator[_Centre]:
         yield _Centre(desk, Record(books))
 
 
-def _city(stage: Stage, names: Sequence[str]) -> dict[str, Sequence[str]]:
+def city(stage: Stage, names: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Give the commands that serve parties of a city."""
     return {name: _words(stage, name) for name in names}
 
 

@@ -60,9 +60,9 @@ class Board:
         one.seconds = max(one.seconds, event.seconds)
         one.code = event.code or one.code
         match event.state:
-            case State.WAITING:
+            case State.WAITING:  # or, of less than none, waits no more
                 one.questions += event.questions
-                return False
+                return event.questions < 0 < one.questions and one.done
             case State.SILENT:
                 one.silent += event.questions
             case State.REFUSED if event.code:

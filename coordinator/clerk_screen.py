@@ -10,7 +10,9 @@ from typing import Any, Final
 from rich.table import Table
 
 from coordinator.asking.planner import Plan, Surroundings
+from coordinator.asking.questions import SumAsk
 from coordinator.casework.cases import CASE_BYTES, Reading
+from coordinator.casework.filed import ConsentStage
 from coordinator.desk import Ran, Rechecked, Standing
 from coordinator.findings.leaving import Leaving
 from coordinator.findings.screen import item, place_name, result
@@ -56,6 +58,17 @@ def standing(at: Terminal, one: Standing) -> None:
         _say(at, "consent", case=one.filed.id, stage=stage)
 
 
+def life(one: Standing, lang: str) -> str:
+    """Word where a case stands, and that aid came first where it did."""
+    parts = [one.filed.id, say("life_state", one.state.value, lang)]
+    return "  ".join(parts + ([say("life", "post_facto", lang)] if one.post_facto else []))
+
+
+def life_json(one: Standing) -> dict[str, Any]:
+    """Write where a case stands for programs."""
+    return {"state": one.state.value, "post_facto": one.post_facto}
+
+
 def standing_json(one: Standing) -> dict[str, Any]:
     """Write a case's standing for programs."""
     return {
@@ -65,6 +78,7 @@ def standing_json(one: Standing) -> dict[str, Any]:
         "missing": [place + 1 for place in one.missing],
         "questions": one.asked,
         "answered": one.answered,
+        **life_json(one),
     }
 
 
@@ -76,6 +90,7 @@ def plan(at: Terminal, case_id: str, planned: Plan, around: Surroundings) -> Non
             "asks": [{**asdict(ask), "person": ask.person + 1} for ask in planned.asks],
             "not_asked": [asdict(one) for one in planned.not_asked],
             "not_covered": [asdict(one) for one in planned.not_covered],
+            "sums": [_sum_json(one) for one in planned.sums],
         }
     )
     if at.json:
@@ -91,6 +106,10 @@ def plan(at: Terminal, case_id: str, planned: Plan, around: Surroundings) -> Non
         table.add_row(place_name(department, around, at.lang), separator.join(labels))
     at.console().print(table)
     find = around.catalogue.predicate
+    for one in planned.sums:
+        names = separator.join(place_name(name, around, at.lang) for name in one.departments)
+        line = say("plan", "sum", at.lang, item=find(one.predicate).label(at.lang), names=names)
+        at.say(line, line)
     later = [
         f"{find(one.predicate).label(at.lang)}({reason(one.why, at.lang)})"
         for one in planned.not_asked
@@ -105,6 +124,17 @@ def plan(at: Terminal, case_id: str, planned: Plan, around: Surroundings) -> Non
             at.say(line, line)
 
 
+def _sum_json(one: SumAsk) -> dict[str, Any]:
+    return {
+        "predicate": one.predicate,
+        "parameter": one.parameter,
+        "persons": [place + 1 for place in one.persons],
+        "departments": list(one.departments),
+        "tally": one.tally,
+        "after": one.after,
+    }
+
+
 def ran(at: Terminal, one: Ran, seconds: float) -> None:
     """Say what a run brought."""
     at.emit(
@@ -117,8 +147,9 @@ def ran(at: Terminal, one: Ran, seconds: float) -> None:
         }
     )
     for case in one.not_ready:
-        stage = say("stage", case.stage.value, at.lang)
-        _say(at, "not_ready", case=case.filed.id, stage=stage)
+        consented = case.stage is ConsentStage.READY
+        section, word = ("life_state", case.state) if consented else ("stage", case.stage)
+        _say(at, "not_ready", case=case.filed.id, stage=say(section, word.value, at.lang))
     numbers = {"answered": one.answered, "refused": one.refused, "silent": one.silent}
     _say(at, "ran", **numbers, seconds=f"{seconds:.1f}")
 

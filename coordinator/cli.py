@@ -15,7 +15,15 @@ from rich.console import Group
 from rich.live import Live
 
 from coordinator import clerk_screen as clerk
-from coordinator import closing_cli, evidence_cli, log_cli
+from coordinator import (
+    closing_cli,
+    erasing_cli,
+    evidence_cli,
+    import_cli,
+    lifecycle_cli,
+    log_cli,
+    report_cli,
+)
 from coordinator.asking.conductor import Event
 from coordinator.board import Board
 from coordinator.casework.filed import ConsentStage
@@ -23,6 +31,7 @@ from coordinator.desk import Desk, Disputed, Ran
 from coordinator.findings import report as reports
 from coordinator.findings import screen
 from coordinator.opening import open_desk
+from coordinator.people.roles import Action
 from federation.errors import BadInput
 from federation.exchange import Purpose
 from federation.terminal import (
@@ -39,6 +48,10 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 app = typer.Typer(help="Cases 核对业务: open, consent, ask, show.", no_args_is_help=True)
 app.registered_commands += evidence_cli.app.registered_commands
 app.registered_commands += closing_cli.app.registered_commands
+app.registered_commands += erasing_cli.app.registered_commands
+app.registered_commands += lifecycle_cli.app.registered_commands
+app.registered_commands += report_cli.app.registered_commands
+app.registered_commands += import_cli.app.registered_commands
 app.add_typer(log_cli.app, name="log")
 
 
@@ -72,6 +85,7 @@ def new(
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
         readings = [_reading(desk, file, plan) for file in files]
+        desk.gate.opening([reading.case for reading in readings])
         numbers = desk.new([reading.case for reading in readings], plan)
         for number, reading in zip(numbers, readings, strict=True):
             clerk.opened(at, number, reading, desk.around)
@@ -92,11 +106,13 @@ def consent(
     """Record consents with the registrar and fetch tokens. 登记授权并取得令牌。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
-        ids = _chosen(desk, cases, every)
+        ids = _chosen(desk, cases, every, Action.CONSENT_FILE)
         if file:
             if len(ids) != 1:
                 raise BadInput("CASES_MISSING")
-            desk.sign(ids[0], _reading(desk, file, "").case)
+            signed = _reading(desk, file, "").case
+            desk.gate.acting(Action.CONSENT_FILE, ids, papers=[signed])
+            desk.sign(ids[0], signed)
         standing = desk.consent(ids)
         for one in standing:
             clerk.standing(at, one)
@@ -114,6 +130,7 @@ def plan(
     """Show what would be asked, of whom, and what not. 查看将提出哪些问题。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CASE_READ, [case])
         clerk.plan(at, case, desk.plan(case), desk.around)
 
 
@@ -134,7 +151,7 @@ def run(
     """Ask all departments; run it again to go on. 向各部门提问;中断后再次运行即可继续。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
-        ids = _chosen(desk, cases, every)
+        ids = _chosen(desk, cases, every, Action.CASE_ASK)
         began = time.monotonic()
         ran = _run(desk, ids, at, group=group, again=again)
         clerk.ran(at, ran, time.monotonic() - began)
@@ -152,12 +169,16 @@ def show(
     """Show a household's report. 查看核对报告。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CASE_READ, [case])
         report = desk.show(case)
         left = desk.leaving([case])
+        (standing,) = desk.standing([case])
         if at.json:
-            at.emit(reports.to_json(report) | {"left": [clerk.left_json(row) for row in left]})
+            rows = {"left": [clerk.left_json(row) for row in left]}
+            at.emit(reports.to_json(report) | rows | clerk.life_json(standing))
             return
         page = Group(
+            clerk.life(standing, at.lang),
             screen.report(report, desk.around, at.lang),
             "",
             screen.leaving(left, desk.around, at.lang),
@@ -173,7 +194,9 @@ def list_cases(
     """List all cases and how far they have come. 列出全部案件。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
-        clerk.listed(at, desk.standing(desk.case_ids()), desk.around)
+        ids = desk.gate.within(Action.CASE_READ, desk.case_ids())
+        desk.gate.acting(Action.CASE_READ)
+        clerk.listed(at, desk.standing(ids), desk.around)
 
 
 @app.command()
@@ -186,6 +209,7 @@ def revoke(
     """Revoke a case's consent for good. 撤销授权,不可恢复。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CONSENT_END, [case])
         clerk.standing(at, desk.revoke(case))
 
 
@@ -199,6 +223,7 @@ def suspend(
     """Suspend a case's consent until it is resumed. 暂停授权,解除前不再提问。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CONSENT_END, [case])
         clerk.standing(at, desk.suspend(case))
 
 
@@ -212,6 +237,7 @@ def resume(
     """Lift the centre's own suspension. 解除本中心的暂停;登记方的暂停由登记方解除。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CONSENT_RESUME, [case])
         clerk.standing(at, desk.resume(case))
 
 
@@ -225,6 +251,7 @@ def household(
     """Report a changed household: all its consents end. 家庭成员变动:结束该户全部授权,须重签。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CONSENT_END, [case])
         for one in desk.change_household(case):
             clerk.standing(at, one)
 
@@ -242,6 +269,7 @@ def renew(
     """Open a case by the signatures of this one, while aid goes on. 在保期间凭原授权立复核案。"""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CASE_RENEW, [case])
         clerk.standing(at, desk.renew(case, trigger))
 
 
@@ -262,10 +290,35 @@ def recheck(
     at = terminal(lang, json)
     question = Disputed(place=person - 1, predicate=predicate, parameter=parameter)
     with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CASE_RECHECK, [case])
         done = desk.recheck(case, question, bytes.fromhex(evidence))
         clerk.rechecked(at, case, done, desk.around)
     if done.ran.silent or done.ran.refused:
         raise typer.Exit(1)
+
+
+@app.command()
+def retry(
+    case: CaseId,
+    verdict: Annotated[Path, typer.Option(help="the auditor's signed verdict 审计员签名的结论")],
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Open the second attempt at an aborted sum. 凭审计员的结论再次尝试被中止的合计。"""
+    at = terminal(lang, json)
+    with _desk(folder, at) as desk:
+        desk.gate.acting(Action.CASE_RETRY, [case])
+        try:
+            document = verdict.read_bytes()
+        except OSError as e:
+            raise BadInput("FILE_MISSING", file=verdict.name, folder=verdict.parent.name) from e
+        desk.retry(case, document)
+    at.emit({"case": case, "retry": True})
+    at.say(
+        f"{case}  已准备第二次尝试,请运行 hedui case run {case}",
+        f"{case}  a second attempt is open: run hedui case run {case}",
+    )
 
 
 @contextmanager
@@ -287,10 +340,14 @@ def _reading(desk: Desk, file: Path, plan: str) -> Any:
         raise
 
 
-def _chosen(desk: Desk, cases: Sequence[str] | None, every: bool) -> list[str]:
+def _chosen(desk: Desk, cases: Sequence[str] | None, every: bool, action: Action) -> list[str]:
+    """Take the cases named, or all that whoever is logged in may have."""
     if every == bool(cases):
         raise BadInput("CASES_MISSING")
-    return desk.case_ids() if every else list(dict.fromkeys(cases or ()))
+    named = list(dict.fromkeys(cases or ()))
+    ids = desk.gate.within(action, desk.case_ids()) if every else named
+    desk.gate.acting(action, ids)
+    return ids
 
 
 def _run(desk: Desk, ids: Sequence[str], at: Terminal, *, group: int, again: bool) -> Ran:

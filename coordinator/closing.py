@@ -20,7 +20,7 @@ from federation import closing, limits
 from federation.clock import Clock
 from federation.closing import ClosingCount
 from federation.errors import BadInput, HeduiError, PeerFault
-from federation.manifest import Manifest
+from federation.manifest import Manifest, PartyRole
 from federation.wire import count_messages
 
 _AT_ONCE: Final = 16
@@ -98,10 +98,16 @@ class Closing:
             if connection.scalar(known) is None:
                 raise BadInput("CASE_UNKNOWN", case=case_id[:64])
             for department, jti in connection.execute(_TOKENS, {"of": case_id}):
-                found.setdefault(department, []).append(bytes(jti))
+                if self._counts(department):
+                    found.setdefault(department, []).append(bytes(jti))
         if not found:
             raise BadInput("CONSENT_NOT_FILED", case=case_id)
         return dict(sorted(found.items()))
+
+    def _counts(self, party: str) -> bool:
+        """Tell whether a party counts uses by itself: of sums the departments do, for the tally."""
+        known = self._manifest.parties.get(party)
+        return known is None or known.role is not PartyRole.TALLY
 
     def _ask(self, department: str, tokens: Sequence[bytes]) -> dict[bytes, ClosingCount] | Silent:
         """Give the counts of some tokens by their documents, or why there are none."""

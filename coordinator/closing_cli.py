@@ -12,6 +12,7 @@ import typer
 
 from coordinator.closing import Closed
 from coordinator.opening import open_closing, open_sentinel
+from coordinator.people.roles import Action
 from coordinator.words import reason
 from federation import alert_screen, keyfile
 from federation.errors import BadInput
@@ -41,7 +42,8 @@ def close(
     """Note that a case is decided, fetch signed counts of uses. 结案,取各部门签名的使用次数。"""
     at = terminal(lang, json)
     with reporting(at):
-        with open_closing(folder) as closing:
+        with open_closing(folder) as (gate, closing):
+            gate.acting(Action.CASE_CLOSE, [case])
             closed, documents = closing.close(case), closing.counts(case)
         if out:
             _write(out, documents)
@@ -56,7 +58,8 @@ def alerts(
 ) -> None:
     """List what was suspected of misuse, and what became of it. 列出滥用告警。"""
     at = terminal(lang, json)
-    with reporting(at), open_sentinel(folder) as sentinel:
+    with reporting(at), open_sentinel(folder) as (gate, sentinel):
+        gate.acting(Action.ALERTS_READ)
         sentinel.look()
         alert_screen.listed(at, sentinel.history())
 

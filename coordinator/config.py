@@ -15,12 +15,15 @@ from federation.errors import BadInput
 class Settings:
     """How the coordinator keeps its state and how patiently it asks.
 
-    ``database`` is a SQLAlchemy URL; empty: a SQLite file in the data folder. ``operators`` gives
+    ``database`` is a SQLAlchemy URL without a password; empty: a SQLite file in the data folder.
+    ``database_password`` names the file that the password is in. ``operators`` gives
     the resident numbers of operators by their words in case files. The other settings of the
     misuse sentinel say what is usual for one operator, and after how many days a case is decided.
     """
 
     database: str = ""
+    database_password: str = ""
+    retention_days: int = 1_830
     workers: int = 16
     tries: int = 5
     timeout_ms: int = 20_000
@@ -29,6 +32,7 @@ class Settings:
     longest_pause_ms: int = 5_000
     consent_days: int = 180
     max_uses: int = 12
+    report_days: int = 90
     sentinel_hourly: int = 3_000
     sentinel_after_hours: int = 300
     sentinel_undecided: int = 20
@@ -38,6 +42,7 @@ class Settings:
 
 
 _BOUNDS: Final = {
+    "retention_days": (30, 36_600),
     "workers": (1, 256),
     "tries": (1, 100),
     "timeout_ms": (10, 300_000),
@@ -46,6 +51,7 @@ _BOUNDS: Final = {
     "longest_pause_ms": (0, 60_000),
     "consent_days": (1, 3_660),
     "max_uses": (1, 10_000),
+    "report_days": (1, 366),
     "sentinel_hourly": (1, 1_000_000),
     "sentinel_after_hours": (1, 1_000_000),
     "sentinel_undecided": (1, 1_000_000),
@@ -62,7 +68,7 @@ def parse(settings: Mapping[str, Any]) -> Settings:
     unknown = settings.keys() - {one.name for one in fields(Settings)}
     if unknown:
         raise _invalid(f"coordinator.{min(unknown)} is unknown")
-    for name in ("database", "working_time"):
+    for name in ("database", "database_password", "working_time"):
         if type(settings.get(name, "")) is not str:
             raise _invalid(f"coordinator.{name} is not a text")
     sentinel.working(settings.get("working_time", sentinel.WORKING_TIME))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from coordinator.asking.planner import Surroundings, plan
-from coordinator.asking.questions import Ask
+from coordinator.asking.questions import Ask, Covered
 from coordinator.casework import consents
 from coordinator.casework.consents import Fetched
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
@@ -192,9 +192,8 @@ class ConsentDesk:
         """
         signed = self._filed(before)
         (filed,) = self._store.cases([case_id])
-        known = set(self._store.asks([before])[before])
-        asks = [ask for ask in _planned(filed, self._around) if ask in known]
-        if not asks:
+        covered = _planned(filed, self._around).both(self._store.covered([before])[before])
+        if not covered:
             raise BadInput("PLAN_EMPTY", case=case_id)
         consent = FiledConsent(
             case_id=case_id,
@@ -202,7 +201,8 @@ class ConsentDesk:
             not_after=signed.not_after,
             renews=signed.renews or signed.consent_no,
         )
-        self._store.file_consents([consent], [(case_id, ask) for ask in asks])
+        self._store.declare_as(before, case_id)
+        self._store.file_consents([consent], {case_id: covered})
 
     def recheck(self, case_id: str, disputed: Sequence[Ask], evidence: bytes) -> None:
         """Have a signed objection recorded, and keep the tokens with which it is asked again.
@@ -214,7 +214,7 @@ class ConsentDesk:
         consent = self._filed(case_id)
         (filed,) = self._store.cases([case_id])
         first = disputed[0]
-        places = consents.signers(filed.case, self._store.asks([case_id])[case_id])
+        places = consents.signers(filed.case, self._store.covered([case_id])[case_id])
         issued = self._registrar.recheck(
             Objection(
                 consent_no=consent.consent_no,
@@ -233,14 +233,14 @@ class ConsentDesk:
         stuck = self._fix([one for one in filed if one.id not in before])
         known = self._store.consents([one.id for one in filed])
         filed = [one for one in filed if one.id in known]
-        asks = self._store.asks([one.id for one in filed])
+        covered = self._store.covered([one.id for one in filed])
         open_stages = {ConsentStage.FILED, ConsentStage.BLOCKED}
         waiting = [one for one in filed if known[one.id].stage in open_stages]
         uses = self._terms.max_uses
-        forms = [consents.form(one.case, asks[one.id], known[one.id], uses) for one in waiting]
+        forms = [consents.form(one, covered[one.id], known[one.id], uses) for one in waiting]
         receipts = _receipts(self._registrar, forms) if forms else []
         said = [
-            consents.after(known[one.id], receipt, one.case, asks[one.id])
+            consents.after(known[one.id], receipt, one.case, covered[one.id])
             for one, receipt in zip(waiting, receipts, strict=True)
             if isinstance(receipt, ConsentReceipt)
         ]
@@ -253,7 +253,7 @@ class ConsentDesk:
     def _fix(self, fresh: Sequence[FiledCase]) -> list[HeduiError]:
         """Fix references and questions of new consents; give the cases that nobody can answer."""
         planned = {one.id: _planned(one, self._around) for one in fresh}
-        asked = [case_id for case_id, asks in planned.items() if asks]
+        asked = [case_id for case_id, covered in planned.items() if covered]
         if asked:
             not_after = self._clock.now() + self._terms.days * DAY
             self._store.file_consents(
@@ -263,7 +263,7 @@ class ConsentDesk:
                     )
                     for case_id in asked
                 ],
-                [(case_id, ask) for case_id in asked for ask in planned[case_id]],
+                {case_id: planned[case_id] for case_id in asked},
             )
         return [BadInput("PLAN_EMPTY", case=case_id) for case_id in planned if not planned[case_id]]
 
@@ -279,7 +279,7 @@ class ConsentDesk:
     ) -> list[HeduiError]:
         """Keep the tokens of recorded consents; give why some cannot be had."""
         found = _issued(self._registrar, [known[one.id].consent_no for one in recorded])
-        asks = self._store.asks([one.id for one in recorded])
+        covered = self._store.covered([one.id for one in recorded])
         held = self._store.token_ids([one.id for one in recorded])
         stages: list[FiledConsent] = []
         kept: list[FiledConsent] = []
@@ -293,7 +293,7 @@ class ConsentDesk:
                 stuck += [] if ended else [mine]
                 continue
             tokens = consents.tokens_of(
-                one, asks[one.id], mine, self._terms.issuers, renewed=bool(held[one.id])
+                one, covered[one.id], mine, self._terms.issuers, renewed=bool(held[one.id])
             )
             ready = consents.at(consent, ConsentStage.READY)
             if {token.jti for token in tokens.tokens} == held[one.id]:
@@ -336,8 +336,8 @@ class ConsentDesk:
         self._set(self._of_signature(consent), consents.STAGES[receipt.state])
 
 
-def _planned(filed: FiledCase, around: Surroundings) -> tuple[Ask, ...]:
-    return plan(filed.case, filed.plan, around, business_date(filed.opened)).asks
+def _planned(filed: FiledCase, around: Surroundings) -> Covered:
+    return plan(filed.case, filed.plan, around, business_date(filed.opened)).covered
 
 
 def _stage(known: dict[str, FiledConsent], case_id: str) -> ConsentStage:

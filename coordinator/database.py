@@ -1,7 +1,9 @@
 """Open the coordinator's database and bring its tables to the newest form.
 
-Knows SQLAlchemy engines, SQLite's durability settings and Alembic. Does not know what the tables
-hold. Whoever writes has all of it on the disk when the ``with`` block ends, or none of it.
+Knows SQLAlchemy engines, what SQLite and PostgreSQL are told so that nothing is lost, and Alembic.
+Does not know what the tables hold. Whoever writes has all of it on the disk when the ``with`` block
+ends, or none of it. One process at a time has a database: of a file the data folder's lock sees to
+that, of a server a lock that it drops with the connection.
 """
 
 import sqlite3
@@ -16,11 +18,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from coordinator import sealing
 from federation import party
 from federation.errors import BadInput, Unavailable
 
@@ -28,10 +31,18 @@ V = TypeVar("V")
 
 IN: Final = 900
 """Most values one statement compares with; SQLite's older limit is 999."""
+_SQLITE: Final = "sqlite"
+_SERVER: Final = "postgresql"
 _WRITING: Final = "hedui_writing"
+_ALONE: Final = "hedui_alone"
+_PATIENCE: Final = 10
+"""Seconds until a server that does not answer counts as away."""
+_LOCK: Final = 0x6865_6475_6900_0001
+"""Under which number a server's database is held; the same for whoever opens it."""
 _PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
+    "PRAGMA secure_delete=ON",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=30000",
 )
@@ -43,6 +54,43 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer = Lock()
+        self._holder: Connection | None = None
+
+    @property
+    def dialect(self) -> str:
+        """Tell what keeps it: ``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    def hold(self) -> None:
+        """Keep other processes out of a server's database, until this one closes it or ends.
+
+        Raises:
+            BadInput: DATABASE_IN_USE.
+            Unavailable: DATABASE_UNAVAILABLE.
+        """
+        if self.dialect != _SERVER:
+            return
+        with _typed_errors():
+            holder = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if not holder.scalar(select(func.pg_try_advisory_lock(_LOCK))):
+                holder.close()
+                raise BadInput("DATABASE_IN_USE")
+        self._holder = holder
+
+    def compact(self, tables: Iterable[str]) -> None:
+        """Write the file or a server's tables anew, so that nothing is left of what was there.
+
+        Raises:
+            Unavailable: DATABASE_UNAVAILABLE.
+        """
+        with _typed_errors(), self._writer, self._engine.connect() as connection:
+            if self.dialect == _SERVER:
+                alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+                alone.exec_driver_sql(f"VACUUM FULL {', '.join(tables)}")
+            else:
+                alone = connection.execution_options(**{_ALONE: True})
+                alone.exec_driver_sql("VACUUM")
+                alone.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -68,6 +116,8 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        if self._holder:
+            self._holder.close()
         self._engine.dispose()
 
 
@@ -92,28 +142,67 @@ def url_of(setting: str, data: Path) -> str:
     return setting or f"sqlite:///{(data / 'coordinator.sqlite').absolute()}"
 
 
-def open_database(url: str) -> Database:
-    """Open a database and migrate it to the newest version.
+def open_database(
+    url: str,
+    *,
+    password: str = "",
+    key: bytes = b"",
+    alone: bool = False,
+    version: str = "head",
+) -> Database:
+    """Open a database and migrate it to a version; ``key`` seals what is about people.
 
     Raises:
-        BadInput: SETTINGS_INVALID when the URL is none, DATABASE_NEWER when a later release has
-            migrated it.
+        BadInput: SETTINGS_INVALID when the URL is none, or has a password in it; DATABASE_NEWER
+            when a later release has migrated it; DATABASE_IN_USE when it is to be had ``alone``
+            and another process has it.
         Unavailable: DATABASE_UNAVAILABLE.
     """
+    engine = _engine(url, password)
+    if key:
+        sealing.use(engine.dialect, key)
+    database = Database(engine)
     try:
-        place = make_url(url)
+        if alone:
+            database.hold()
+        with database.writing() as connection:
+            migrate(connection, version)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _engine(url: str, password: str) -> Engine:
+    try:
+        place = _place(url, password)
         # Without parameters, since ids and names would reach whoever reads an error's text.
-        engine = create_engine(place, pool_size=64, hide_parameters=True)
+        engine = create_engine(place, pool_size=64, hide_parameters=True, **_told(place))
     except (ArgumentError, ImportError) as e:
         raise BadInput("SETTINGS_INVALID", file="party.toml", why="coordinator.database") from e
-    if engine.dialect.name == "sqlite":
+    if engine.dialect.name == _SQLITE:
         _close_to_others(place)
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)
-    database = Database(engine)
-    with database.writing() as connection:
-        _migrate(connection)
-    return database
+    else:
+        event.listen(engine, "connect", _committed)
+    return engine
+
+
+def _place(url: str, password: str) -> URL:
+    """Read a URL; one with a password would show it to whoever reads the settings."""
+    place = make_url(url)
+    if place.password or place.get_backend_name() not in {_SQLITE, _SERVER}:
+        raise ArgumentError
+    return place.set(password=password) if password else place
+
+
+def _told(place: URL) -> dict[str, Any]:
+    """Tell a server that whoever reads sees one state, as in SQLite, and how long we wait."""
+    if place.get_backend_name() != _SERVER:
+        return {}
+    waiting = {} if "connect_timeout" in place.query else {"connect_timeout": _PATIENCE}
+    return {"isolation_level": "REPEATABLE READ", "connect_args": waiting}
 
 
 def _close_to_others(place: URL) -> None:
@@ -127,7 +216,12 @@ def _close_to_others(place: URL) -> None:
         raise Unavailable("DATABASE_UNAVAILABLE") from e
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection, to: str = "head") -> None:
+    """Bring the tables to a version.
+
+    Raises:
+        BadInput: DATABASE_NEWER when they have one that is not known here.
+    """
     with resources.as_file(resources.files("coordinator").joinpath("migrations")) as scripts:
         config = Config()
         config.set_main_option("script_location", str(scripts).replace("%", "%%"))
@@ -135,10 +229,12 @@ def _migrate(connection: Connection) -> None:
         present = MigrationContext.configure(connection).get_current_revision()
         if present == newest.get_current_head():
             return
-        if present is not None and present not in {r.revision for r in newest.walk_revisions()}:
-            raise BadInput("DATABASE_NEWER", version=present)
+        known = {None, "head", *(one.revision for one in newest.walk_revisions())}
+        for version in (present, to):
+            if version not in known:
+                raise BadInput("DATABASE_NEWER", version=version)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def _durable(raw: Any, _: ConnectionPoolEntry) -> None:
@@ -149,5 +245,13 @@ def _durable(raw: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get(_WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get(_ALONE, False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITING) else "BEGIN")
+
+
+def _committed(raw: Any, _: ConnectionPoolEntry) -> None:
+    """Let no setting of a server answer before what was written is on its disk."""
+    raw.autocommit = True
+    raw.execute("SET synchronous_commit = on")
+    raw.autocommit = False

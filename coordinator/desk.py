@@ -7,19 +7,27 @@ ports were made (``opening`` does). What a call returns from has happened and is
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
-from coordinator.asking.conductor import Conductor, Event, Progress, State
+from coordinator.asking.conductor import Conductor, Progress
+from coordinator.asking.counting import counting
 from coordinator.asking.planner import Plan, Surroundings, plan
 from coordinator.asking.questions import Ask, Told
 from coordinator.asking.record import Record
-from coordinator.casework import cases
+from coordinator.asking.sum_record import SumRecord
+from coordinator.asking.sums import SumConductor
+from coordinator.casework import cases, lifecycle
 from coordinator.casework.cases import Case, Reading
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
 from coordinator.consent_desk import ConsentDesk, ConsentTerms, Registrar
+from coordinator.findings import composites
 from coordinator.findings.assess import Row, Status, assess
 from coordinator.findings.leaving import Leaving, leaving
 from coordinator.findings.report import Report, make
+from coordinator.life_book import LifeBook, over
+from coordinator.people.gate import Gate
 from coordinator.store import Store
+from federation import verdict
 from federation.clock import Clock, business_date
 from federation.errors import BadInput
 from federation.exchange import Purpose
@@ -27,21 +35,42 @@ from federation.exchange import Purpose
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """Where cases and questions lie."""
+    """Where cases, their lives and their questions lie."""
 
     store: Store
+    life: LifeBook
     record: Record
+    sums: SumRecord
+    gate: Gate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conductors:
+    """Who asks: single departments, and several together after them."""
+
+    questions: Conductor
+    sums: SumConductor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A case and how far it has come; ``missing`` are places of people who have yet to sign."""
+    """A case and how far it has come; ``missing`` are places of people who have yet to sign.
+
+    ``post_facto``: aid was granted before it was verified.
+    """
 
     filed: FiledCase
     stage: ConsentStage
     missing: tuple[int, ...] = ()
     asked: int = 0
     answered: int = 0
+    state: lifecycle.State = lifecycle.State.DRAFT
+    post_facto: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether it may be asked about: consented, and not waiting for its commission."""
+        return self.stage is ConsentStage.READY and self.state is not lifecycle.State.ACCEPTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +98,28 @@ class Disputed:
 
     def fits(self, row: Row) -> bool:
         """Tell whether a report's line is one of them; without a parameter, whatever it was."""
-        same = (row.person, row.predicate) == (self.place, self.predicate)
+        same = (row.person, row.predicate, row.joint) == (self.place, self.predicate, False)
         return (
             same and self.parameter in {None, row.parameter} and row.status is not Status.NOT_ASKED
         )
+
+    def asks(self, case_id: str, rows: Sequence[Row]) -> list[Ask]:
+        """Give the one question behind a report's lines, department by department.
+
+        Raises:
+            BadInput: NOTHING_TO_RECHECK.
+        """
+        if len({row.parameter for row in rows}) != 1 or not any(row.answer for row in rows):
+            raise BadInput("NOTHING_TO_RECHECK", case=case_id)
+        return [
+            Ask(
+                person=self.place,
+                department=row.department,
+                predicate=row.predicate,
+                parameter=row.parameter,
+            )
+            for row in rows
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +138,18 @@ class Desk:
         self,
         books: Books,
         registrar: Registrar,
-        conductor: Conductor,
+        conductors: Conductors,
         around: Surroundings,
         terms: ConsentTerms,
         clock: Clock,
     ) -> None:
         self._store = books.store
+        self._life = books.life
         self._record = books.record
+        self._sums = books.sums
+        self.gate = books.gate
         self._consents = ConsentDesk(books.store, registrar, around, terms, clock)
-        self._conductor = conductor
+        self._conductors = conductors
         self.around = around
         self._terms = terms
         self._clock = clock
@@ -144,7 +194,9 @@ class Desk:
         Raises:
             BadInput, Refused, PeerFault, Unavailable: as ``ConsentDesk.file``.
         """
-        self._consents.file(case_ids)
+        lives = self._life.lives(case_ids)
+        self._consents.file([one for one in case_ids if not over(lives[one])])
+        self._life.consented(self._store.consents(case_ids), self._clock.now())
         return self.standing(case_ids)
 
     def plan(self, case_id: str) -> Plan:
@@ -173,41 +225,42 @@ class Desk:
         self._consents.confirm(case_ids)
         self._consents.renew_tokens(case_ids)
         standing = self.standing(case_ids)
-        ready = [one.filed.id for one in standing if one.stage is ConsentStage.READY]
-        sums: Counter[str] = Counter()
-
-        def count(event: Event) -> None:
-            if event.state is State.SILENT:
-                sums["silent"] += event.questions
-            elif event.code:
-                sums["refused"] += event.questions
-                sums["failed"] += event.questions
-            elif event.state is not State.WAITING:
-                sums["refused"] += event.refused
-                sums["answered"] += event.questions - event.refused
-            progress(event)
-
-        self._conductor.run(ready, count, group=group, again=again)
+        ready = [one.filed.id for one in standing if one.ready]
+        self._life.asked(ready, self._clock.now(), again=again)
+        counts: Counter[str] = Counter()
+        count = counting(counts, progress)
+        self._conductors.questions.run(ready, count, group=group, again=again)
         self._consents.confirm(ready)
+        summed = self._conductors.sums.run(ready, progress, again=again)
+        if summed.refused or summed.open:
+            self._consents.confirm(ready)
         return Ran(
-            answered=sums["answered"],
-            refused=sums["refused"],
-            silent=sums["silent"],
-            not_ready=tuple(one for one in standing if one.stage is not ConsentStage.READY),
-            failed=sums["failed"],
+            answered=counts["answered"] + summed.told,
+            refused=counts["refused"] + summed.refused,
+            silent=counts["silent"] + summed.open,
+            not_ready=tuple(one for one in standing if not one.ready),
+            failed=counts["failed"],
         )
 
     def show(self, case_id: str) -> Report:
-        """Make a household's report of what is known now.
+        """Make a household's report of what is known now, and note that it was made.
 
         Raises:
             BadInput: CASE_UNKNOWN.
         """
+        report = self._report(case_id)
+        self._life.reported(case_id, self._clock.now())
+        return report
+
+    def _report(self, case_id: str) -> Report:
         (filed,) = self._store.cases([case_id])
         told = self._record.told([case_id])[case_id]
-        rows = assess(filed.case, filed.plan, self._plan(filed), told, self.around)
+        summed = self._sums.told([case_id])[case_id]
+        planned = self._plan(filed)
+        rows = assess(filed.case, filed.plan, planned, told, self.around)
+        rows += composites.assess(filed.case, planned, told, summed, self.around)
         consent = self._store.consents([case_id]).get(case_id)
-        took = max((one.millis for one in told), default=0)
+        took = max([0, *(one.millis for one in told), *(one.millis for one in summed)])
         return make(filed, consent, rows, self._clock.now(), took)
 
     def told(self, case_ids: Sequence[str]) -> dict[str, list[Told]]:
@@ -222,7 +275,8 @@ class Desk:
         """
         people = [p for filed in self._store.cases(case_ids) for p in filed.case.persons]
         ids = {p.id for p in people} | {p.signature.signer for p in people} - {""}
-        found = leaving(self._record.exchanges(case_ids), ids, {p.name for p in people})
+        travelled = chain(self._record.exchanges(case_ids), self._sums.exchanges(case_ids))
+        found = leaving(travelled, ids, {p.name for p in people})
         order = list(self.around.manifest.parties)
         return sorted(found, key=lambda row: order.index(row.department))
 
@@ -283,22 +337,24 @@ class Desk:
                 answered such a question.
             Refused, PeerFault, Unavailable: as the registrar says; call again to go on.
         """
-        before = tuple(filter(question.fits, self.show(case_id).rows))
-        if len({row.parameter for row in before}) != 1 or not any(row.answer for row in before):
-            raise BadInput("NOTHING_TO_RECHECK", case=case_id)
-        asks = [
-            Ask(
-                person=question.place,
-                department=row.department,
-                predicate=row.predicate,
-                parameter=row.parameter,
-            )
-            for row in before
-        ]
-        self._consents.recheck(case_id, asks, evidence)
+        before = tuple(filter(question.fits, self._report(case_id).rows))
+        self._consents.recheck(case_id, question.asks(case_id, before), evidence)
         ran = self.run([case_id], progress)
-        after = tuple(filter(question.fits, self.show(case_id).rows))
+        self._life.rechecked(case_id, evidence, self._clock.now())
+        after = tuple(filter(question.fits, self._report(case_id).rows))
         return Rechecked(before=before, after=after, ran=ran)
+
+    def retry(self, case_id: str, document: bytes) -> None:
+        """Open the second attempt at an aborted sum, by an auditor's signed verdict.
+
+        Raises:
+            BadInput: CASE_UNKNOWN.
+            PeerFault: VERDICT_INVALID.
+            Refused: SUM_ATTEMPT or SUM_GROUP.
+        """
+        self._store.cases([case_id])
+        said = verdict.read(document, self.around.manifest)
+        self._conductors.sums.retry(case_id, said, document)
 
     def case_ids(self) -> list[str]:
         """List all cases in the order they were opened."""
@@ -312,20 +368,22 @@ class Desk:
         """
         known = self._store.consents(case_ids)
         numbers = self._record.counts(case_ids)
+        lives = self._life.lives(case_ids)
         return [
-            _standing(filed, known.get(filed.id), numbers.get(filed.id, (0, 0)))
-            for filed in self._store.cases(case_ids)
+            _standing(one, known.get(one.id), numbers.get(one.id, (0, 0)), lives[one.id])
+            for one in self._store.cases(case_ids)
         ]
 
     def _plan(self, filed: FiledCase) -> Plan:
         return plan(filed.case, filed.plan, self.around, business_date(filed.opened))
 
     def _one(self, case_id: str) -> Standing:
-        (standing,) = self.standing([case_id])
-        return standing
+        return self.standing([case_id])[0]
 
 
-def _standing(filed: FiledCase, consent: FiledConsent | None, numbers: tuple[int, int]) -> Standing:
+def _standing(
+    filed: FiledCase, consent: FiledConsent | None, numbers: tuple[int, int], life: lifecycle.Life
+) -> Standing:
     asked, answered = numbers
     return Standing(
         filed=filed,
@@ -333,4 +391,6 @@ def _standing(filed: FiledCase, consent: FiledConsent | None, numbers: tuple[int
         missing=consent.missing if consent else (),
         asked=asked,
         answered=answered,
+        state=life.state,
+        post_facto=life.post_facto,
     )

@@ -15,16 +15,18 @@ from typing import Final
 from coordinator import papers
 from coordinator.asking.record import Settled
 from coordinator.asking.requests import CaseTerms, department_salt
+from coordinator.asking.sum_record import Ran
 from coordinator.casework.filed import FiledCase
 from coordinator.desk import Books
 from coordinator.papers import FOLDER, Papers
-from federation import bundle, consent, keyfile, status
+from federation import bundle, consent, keyfile, status, transcript
 from federation.bundle import Contents
 from federation.clock import Clock
 from federation.errors import BadInput, HeduiError, PeerFault, Unavailable
 from federation.exchange import Header, Question
 from federation.party import Party
 from federation.receipt import Receipt, proven_item
+from federation.transcript import Message, Seeds, Transcript
 from federation.wire import codec, receipt_messages, signed
 from federation.wire.codec import SignedBatch
 from federation.wire.receipt_messages import Proved
@@ -109,7 +111,10 @@ class Evidence:
             BadInput: CASE_UNKNOWN, NOTHING_TO_PROVE or FILE_UNWRITABLE.
         """
         papers.keep(self._party)
-        wanted = [one for one in self._exchanges(case_id) if self._kept(one) is None]
+        every = [*self._exchanges(case_id), *self._summed(case_id)]
+        if not every:
+            raise BadInput("NOTHING_TO_PROVE", case=case_id)
+        wanted = [one for one in every if self._kept(one) is None]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="prove") as pool:
             return [missing for missing in pool.map(self._fetch, wanted) if missing]
 
@@ -117,7 +122,7 @@ class Evidence:
         """Give every answer of a case as a whole receipt, and the place of whom it is about.
 
         Raises:
-            BadInput: CASE_UNKNOWN or NOTHING_TO_PROVE.
+            BadInput: CASE_UNKNOWN.
             Unavailable: PROOF_NOT_READY unless all proofs are kept.
         """
         exchanges = self._exchanges(case_id)
@@ -125,9 +130,7 @@ class Evidence:
         shown = Shown(exchanges)
         made: list[tuple[Receipt, int]] = []
         for one in exchanges:
-            proved = self._kept(one)
-            if proved is None:
-                raise Unavailable("PROOF_NOT_READY")
+            proved = self._proved(one)
             for position, place in one.settled.mine:
                 token = shown.to(one.said.sender, one.question(position))
                 made.append((_receipt(one, position, token, proved, known), place))
@@ -154,6 +157,12 @@ class Evidence:
             files[f"receipts/{number:03}"] = receipt_messages.encode_receipt(lean)
             persons[f"receipts/{number:03}"] = place + 1
             asked.add(said.sender)
+        runs = self._books.sums.runs(case_id)
+        if not (runs or persons):
+            raise BadInput("NOTHING_TO_PROVE", case=case_id)
+        for number, run in enumerate(runs, start=1):
+            files |= self._transcript(run, number)
+            asked |= {one.department for _, one in run.exchanges}
         (filed,) = self._books.store.cases([case_id])
         contents = Contents(
             federation=self._party.manifest.federation,
@@ -168,12 +177,70 @@ class Evidence:
         )
         return bundle.seal(files, contents, self._party.key)
 
-    def _exchanges(self, case_id: str) -> list[Exchange]:
+    def seeds(self, case_id: str) -> bytes:
+        """Give the sealed seeds of a case's sums, for its auditor.
+
+        Raises:
+            BadInput: CASE_UNKNOWN, or NOTHING_TO_PROVE when no sum of it was compared.
+        """
         self._books.store.cases([case_id])
-        found = [Exchange.of(one) for one in self._books.record.settled(case_id)]
+        found = self._books.sums.seeds(case_id)
         if not found:
             raise BadInput("NOTHING_TO_PROVE", case=case_id)
-        return found
+        return transcript.write_seeds(
+            Seeds(
+                federation=self._party.manifest.federation,
+                coordinator=self._party.id,
+                case=case_id,
+                seeds=tuple(found),
+            )
+        )
+
+    def _exchanges(self, case_id: str) -> list[Exchange]:
+        self._books.store.cases([case_id])
+        return [Exchange.of(one) for one in self._books.record.settled(case_id)]
+
+    def _summed(self, case_id: str) -> list[Exchange]:
+        runs = self._books.sums.runs(case_id)
+        return [Exchange.of(one) for run in runs for _, one in run.exchanges]
+
+    def _transcript(self, run: Ran, number: int) -> dict[str, bytes]:
+        """Write a run down, with what its messages name by digest beside."""
+        files: dict[str, bytes] = {}
+        messages = []
+        for step, settled in run.exchanges:
+            one = Exchange.of(settled)
+            proved = self._proved(one)
+            lists = f"status/{one.said.status_list_digest.hex()}"
+            files |= {f"{lists}/{n}.jwt": jwt for n, jwt in enumerate(proved.status_lists)}
+            files |= {f"tokens/{sha256(p).hexdigest()}.sd-jwt": p for p in one.asked.presentations}
+            messages.append(
+                Message(
+                    round=step,
+                    party=settled.department,
+                    request=codec.encode_batch(replace(one.asked, presentations=())),
+                    answer=settled.receipt,
+                    proof=receipt_messages.encode_proved(replace(proved, status_lists=())),
+                )
+            )
+        made = Transcript(
+            predicate=run.ask.predicate,
+            parameter=run.ask.parameter,
+            persons=tuple(place + 1 for place in run.ask.persons),
+            group=run.group,
+            run=run.run,
+            period=run.period,
+            attempt=run.attempt,
+            outcome=run.outcome,
+            messages=tuple(messages),
+        )
+        return {**files, f"transcripts/{number:03}.json": transcript.write(made)}
+
+    def _proved(self, one: Exchange) -> Proved:
+        proved = self._kept(one)
+        if proved is None:
+            raise Unavailable("PROOF_NOT_READY")
+        return proved
 
     def _path(self, one: Exchange) -> Path:
         return self._folder / one.said.qid.hex()

@@ -1,4 +1,4 @@
-"""``hedui case bundle`` and ``receipt``: hand a case's evidence to an auditor, or to a lawyer.
+"""``hedui case bundle``, ``receipt``, ``seeds``: hand a case's evidence to auditors or lawyers.
 
 Knows arguments and what is printed. What stands in a bundle is known to ``evidence``.
 """
@@ -13,7 +13,8 @@ import typer
 from coordinator.evidence import Evidence, Missing
 from coordinator.findings import report as reports
 from coordinator.opening import open_evidence
-from federation import keyfile
+from coordinator.people.roles import Action
+from federation import keyfile, transcript
 from federation.errors import BadInput, HeduiError
 from federation.strictjson import dumps
 from federation.terminal import (
@@ -51,6 +52,7 @@ def bundle(
     """Write a case's evidence bundle; run it again to go on. 制作案件证据包,供离线核验。"""
     at = terminal(lang, json)
     with reporting(at), open_evidence(folder) as (desk, evidence):
+        desk.gate.acting(Action.EVIDENCE_HAND, [case])
         _collect(at, evidence, case, wait)
         report = dumps(reports.to_json(desk.show(case)))
         _write(at, case, file, evidence.seal(case, report), "bundle")
@@ -68,7 +70,8 @@ def receipt(
 ) -> None:
     """Write one answer's receipt, whole, in one file. 制作一个答复的完整收据。"""
     at = terminal(lang, json)
-    with reporting(at), open_evidence(folder) as (_, evidence):
+    with reporting(at), open_evidence(folder) as (desk, evidence):
+        desk.gate.acting(Action.EVIDENCE_HAND, [case])
         _collect(at, evidence, case, wait)
         made = evidence.receipts(case)
         if number > len(made):
@@ -76,6 +79,31 @@ def receipt(
         whole, _place = made[number - 1]
         data = receipt_messages.encode_receipt(whole)
         _write(at, case, file, data, "receipt")
+
+
+@app.command()
+def seeds(
+    case: CaseId,
+    out: Annotated[Path, typer.Option("--out", help="file to write 输出文件")],
+    folder: FolderOption = Path(),
+    json: JsonOption = False,
+    lang: LangOption = None,
+) -> None:
+    """Hand the sealed seeds of a case's sums to its auditor. 把各次合计的密封种子交给审计员。"""
+    at = terminal(lang, json)
+    with reporting(at), open_evidence(folder) as (desk, evidence):
+        desk.gate.acting(Action.SEEDS_HAND, [case])
+        data = evidence.seeds(case)
+        try:
+            keyfile.write_private(out, data)
+        except OSError as e:
+            raise BadInput("FILE_UNWRITABLE", file=out.name, folder=out.parent.name) from e
+        number = len(transcript.read_seeds(data).seeds)
+    at.emit({"case": case, "file": str(out), "seeds": number})
+    at.say(
+        f"已写入 {out}:{number} 个密封种子,只有审计员能打开",
+        f"{out} written: {number} sealed seeds, which only the auditor opens",
+    )
 
 
 def _collect(at: Terminal, evidence: Evidence, case: str, wait: int) -> None:

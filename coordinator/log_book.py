@@ -35,6 +35,7 @@ from coordinator.schema import (
     log_tile,
     mandate_ask,
     question_batch,
+    sum_message,
     suspicion,
 )
 from crypto.envelope import SALT_SIZE, item_leaf
@@ -51,6 +52,8 @@ class Beside(StrEnum):
     REPLY = "question_batch.receipt"
     MANDATE_REQUEST = "mandate_ask.request"
     MANDATE_REPLY = "mandate_ask.receipt"
+    SUM_REQUEST = "sum_message.request"
+    SUM_REPLY = "sum_message.receipt"
     ALERT = "suspicion.alert"
 
 
@@ -72,6 +75,8 @@ _KEPT_IN: Final = {
     Beside.REPLY: (question_batch.c.batch_id, question_batch.c.receipt),
     Beside.MANDATE_REQUEST: (mandate_ask.c.ask_id, mandate_ask.c.request),
     Beside.MANDATE_REPLY: (mandate_ask.c.ask_id, mandate_ask.c.receipt),
+    Beside.SUM_REQUEST: (sum_message.c.message_id, sum_message.c.request),
+    Beside.SUM_REPLY: (sum_message.c.message_id, sum_message.c.receipt),
     Beside.ALERT: (suspicion.c.number, suspicion.c.alert),
 }
 _IDS: Final[Any] = bindparam("ids", expanding=True)

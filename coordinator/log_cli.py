@@ -12,6 +12,7 @@ import typer
 
 from coordinator.log_keeping import RULES
 from coordinator.opening import installation
+from coordinator.people.roles import Action
 from federation.log.book import Book
 from federation.log.log_cli import commands
 from federation.manifest import PartyRole
@@ -22,6 +23,7 @@ from federation.terminal import FolderOption, JsonOption, LangOption, reporting,
 def _opened(folder: Path) -> Iterator[Book]:
     """Open the log, all its rows under a checkpoint: also those of a command that was killed."""
     with installation(folder) as installed:
+        installed.gate().acting(Action.LOG_READ)
         installed.log.settle()
         yield installed.log.book
 

@@ -5,10 +5,12 @@ Pure: from what happened to the entries that tell it. Does not know tables, tree
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from hashlib import sha256
 from typing import Final
 
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
+from coordinator.casework.happened import CaseEvent
 from coordinator.log_book import Beside, Entry
 from federation import ledger
 from federation.alert import Alert
@@ -20,6 +22,8 @@ from federation.log.coordinator_events import (
     CaseClosed,
     CaseConsented,
     CaseEnded,
+    CaseErased,
+    CaseMoved,
     CaseOpened,
     CaseResumed,
     CaseSuspended,
@@ -32,26 +36,34 @@ REQUEST: Final = "request"
 REPLY: Final = "reply"
 
 
+class Kept(Enum):
+    """Where an exchange is kept: its request and its reply."""
+
+    QUESTIONS = Beside.REQUEST, Beside.REPLY
+    MANDATE = Beside.MANDATE_REQUEST, Beside.MANDATE_REPLY
+    SUM = Beside.SUM_REQUEST, Beside.SUM_REPLY
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A signed request as it is kept, and in which row: of a batch, or of a mandate's question."""
+    """A signed request as it is kept, and in which row of which table."""
 
     department: str
     request: bytes = field(repr=False)
     number: int
-    mandate: bool = False
+    kept: Kept = Kept.QUESTIONS
 
 
 def sent(one: Exchange) -> Entry:
     """Tell that a request may go out from now on; its exact bytes lie beside."""
     issued = codec.decode_header(codec.envelope_of(one.request).payload).issued
-    place = Beside.MANDATE_REQUEST if one.mandate else Beside.REQUEST
+    place, _ = one.kept.value
     return Entry(_record(one, REQUEST, issued, one.request), place, one.number)
 
 
 def came(one: Exchange, reply: bytes, at: int) -> Entry:
     """Tell what came in answer, believed or not; its exact bytes lie beside."""
-    place = Beside.MANDATE_REPLY if one.mandate else Beside.REPLY
+    _, place = one.kept.value
     return Entry(_record(one, REPLY, at, reply, _header(reply)), place, one.number)
 
 
@@ -88,6 +100,25 @@ def closed(case: str, consent_no: str, counts: Sequence[bytes], at: int) -> Entr
     """Tell that a case is decided, and what the departments say of the uses of its tokens."""
     digests = tuple(sha256(one).digest() for one in counts)
     return _event(CaseClosed(case=case, consent_no=consent_no, counts=digests), at)
+
+
+def erased(case: str, reason: str, operator: str, at: int) -> Entry:
+    """Tell that nobody is named any more in a case's books."""
+    return _event(CaseErased(case=case, reason=reason, operator=operator), at)
+
+
+def moved(one: CaseEvent) -> Entry:
+    """Tell a step of a case's life; its note stays at the centre."""
+    event = CaseMoved(
+        case=one.case_id,
+        event=one.event.value,
+        state=one.state.value,
+        operator=one.operator,
+        reasons=one.reasons,
+        document=one.document,
+        other=one.other,
+    )
+    return _event(event, one.at)
 
 
 def alerted(alert: Alert, signed: bytes, number: int) -> Entry:

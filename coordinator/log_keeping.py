@@ -10,6 +10,7 @@ from typing import Final
 from coordinator import log_entries
 from coordinator.database import Database
 from coordinator.log_book import LogBook
+from coordinator.log_memory import LogMemory
 from federation.clock import Clock
 from federation.errors import Unavailable
 from federation.log.checking import Rules
@@ -27,6 +28,7 @@ class CentreLog:
 
     def __init__(self, database: Database, party: Party, peers: Peers, clock: Clock) -> None:
         self.book = LogBook(database)
+        self._memory = LogMemory(party.data)
         self._party = party
         self._peers = peers
         self._clock = clock
@@ -43,6 +45,7 @@ class CentreLog:
         Raises:
             Unavailable: LOG_ALTERED, LOG_UNAVAILABLE or WITNESSES_MISSING.
         """
+        self._memory.check(self.book)
         try:
             self.keeper.check_sound()
         except Unavailable as e:
@@ -69,5 +72,7 @@ class CentreLog:
         Raises:
             Unavailable: as ``settle``.
         """
+        self._memory.check(self.book)
         self.keeper.cut()
+        self._memory.remember(self.book)
         return self.keeper.witness()

@@ -18,6 +18,7 @@ from coordinator.asking.enlisting import Enlistment, Wanted
 from coordinator.asking.mandate_books import Filed, MandateBooks
 from coordinator.asking.mandates import MandateRun, Ports, Standing, questions_of
 from coordinator.opening import Installed, installation
+from coordinator.people.roles import Action
 from federation import catalogue, limits, mandate
 from federation.clock import BUSINESS_ZONE, business_date
 from federation.errors import BadInput
@@ -59,6 +60,7 @@ def draft(
     """按名单起草批量授权 Draft a mandate for a list; the root's holders sign it."""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.at.gate().acting(Action.MANDATE_WORK, about="draft")
         numbers = mandate_files.read_people(people)
         wanted = Wanted(
             purpose=_purpose(purpose),
@@ -90,6 +92,7 @@ def enlist(
     """向登记方登记名单;中断后再次运行即可继续 Have the registrar sign each department's list."""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.at.gate().acting(Action.MANDATE_WORK, about="enlist")
         marks = _Marks()
 
         def tell(department: str, done: int, whole: int) -> None:
@@ -117,6 +120,7 @@ def run(
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
         filed = desk.find(number)
+        desk.at.gate().acting(Action.MANDATE_WORK, about=f"run {filed.id.hex()}")
         if again:
             desk.books.begin_round(filed.id)
             filed = desk.find(number)
@@ -138,6 +142,7 @@ def list_mandates(
     """列出批量授权 List mandates and how far they have come."""
     at = terminal(lang, json)
     with _desk(folder, at) as desk:
+        desk.at.gate().acting(Action.MANDATE_READ)
         for filed in desk.books.all():
             row = _row(filed, desk.books.counts(filed))
             at.emit(row)

@@ -8,22 +8,45 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator import config, papers
+from coordinator import config, papers, storage
 from coordinator.asking.conductor import Conductor, Patience, Ports
 from coordinator.asking.journal import Journal
 from coordinator.asking.planner import Surroundings
 from coordinator.asking.record import Record
 from coordinator.asking.requests import Asker
+from coordinator.asking.sum_journal import SumJournal
+from coordinator.asking.sum_record import SumRecord
+from coordinator.asking.sums import Circle, SumConductor, SumPorts
 from coordinator.asking.transport import WireTransport
-from coordinator.casework import programmes
+from coordinator.casework import practice, workdays
 from coordinator.closing import Closing
 from coordinator.config import Settings
 from coordinator.consent_desk import ConsentTerms
-from coordinator.database import Database, open_database, url_of
-from coordinator.desk import Books, Desk
+from coordinator.database import Database
+from coordinator.desk import Books, Conductors, Desk
+from coordinator.documents.issues import Issues
+from coordinator.documents.office import Office, Terms
+from coordinator.erasing import Erasing
 from coordinator.evidence import Evidence
+from coordinator.feedback import rules
+from coordinator.feedback.book import FeedbackBook
+from coordinator.feedback.desk import FeedbackDesk
+from coordinator.feedback.desk import Terms as FeedbackTerms
+from coordinator.imports.book import ImportBook
+from coordinator.imports.importing import ImportDesk
+from coordinator.life_book import LifeBook
+from coordinator.life_desk import LifeDesk, Practised
 from coordinator.log_keeping import CentreLog
+from coordinator.people.gate import Gate
+from coordinator.people.sessions import own_place
+from coordinator.regional import filing
 from coordinator.sentinel import Sentinel
+from coordinator.statistics import layout
+from coordinator.statistics.counting import Counting
+from coordinator.statistics.desk import StatisticsDesk
+from coordinator.statistics.gathering import Gathering
+from coordinator.statistics.gathering import Practised as Counted
+from coordinator.statistics.register import Numbers
 from coordinator.store import Store
 from federation import catalogue, party
 from federation.clock import Clock, SystemClock
@@ -43,6 +66,10 @@ class Installed:
     peers: Peers
     clock: Clock
     log: CentreLog
+
+    def gate(self) -> Gate:
+        """Give the gate that every command passes."""
+        return gate_of(self.party, self.database, self.clock)
 
     def asker(self) -> Asker:
         """Tell who asks."""
@@ -64,6 +91,26 @@ class Installed:
         )
 
 
+def gate_of(installed: Party, database: Database, clock: Clock) -> Gate:
+    """Give the gate of a party's database."""
+    place = own_place(installed.manifest.federation, installed.id)
+    return Gate(database, Store(database).cases, clock, installed.data, place)
+
+
+@contextmanager
+def held(folder: Path, clock: Clock | None = None) -> Iterator[tuple[Party, Settings]]:
+    """Hold a centre's folder without its database, for what makes that ready.
+
+    Raises:
+        BadInput, PeerFault: as ``installation``.
+    """
+    installed = party.load(folder, PartyRole.COORDINATOR, (clock or SystemClock()).now())
+    settings = config.parse(installed.settings)
+    with party.lock(installed.data):
+        installed.pin()
+        yield installed, settings
+
+
 @contextmanager
 def installation(folder: Path, clock: Clock | None = None) -> Iterator[Installed]:
     """Open an installation for one use; what that has logged is under a checkpoint at its end.
@@ -79,7 +126,7 @@ def installation(folder: Path, clock: Clock | None = None) -> Iterator[Installed
     with party.lock(installed.data), closing(peers):
         installed.pin()
         papers.keep(installed)
-        database = open_database(url_of(settings.database, installed.data))
+        database = storage.ready(installed, settings)
         with closing(database):
             log = CentreLog(database, installed, peers, clock)
             try:
@@ -110,26 +157,37 @@ def open_desk(folder: Path, clock: Clock | None = None) -> Iterator[Desk]:
 
 
 @contextmanager
-def open_sentinel(folder: Path, clock: Clock | None = None) -> Iterator[Sentinel]:
-    """Open the misuse sentinel of an installation.
+def open_gate(folder: Path, clock: Clock | None = None) -> Iterator[Gate]:
+    """Open the gate alone, for what is about the operators themselves.
 
     Raises:
         BadInput, PeerFault, Unavailable: as ``installation``.
     """
     with installation(folder, clock) as installed:
-        yield _sentinel(installed)
+        yield installed.gate()
 
 
 @contextmanager
-def open_closing(folder: Path, clock: Clock | None = None) -> Iterator[Closing]:
-    """Open what closes cases.
+def open_sentinel(folder: Path, clock: Clock | None = None) -> Iterator[tuple[Gate, Sentinel]]:
+    """Open the misuse sentinel of an installation, behind its gate.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``.
+    """
+    with installation(folder, clock) as installed:
+        yield installed.gate(), _sentinel(installed)
+
+
+@contextmanager
+def open_closing(folder: Path, clock: Clock | None = None) -> Iterator[tuple[Gate, Closing]]:
+    """Open what closes cases, behind the gate.
 
     Raises:
         BadInput, PeerFault, Unavailable: as ``installation``.
     """
     with installation(folder, clock) as installed:
         manifest, count = installed.party.manifest, installed.transport().count
-        yield Closing(installed.database, manifest, count, installed.clock)
+        yield installed.gate(), Closing(installed.database, manifest, count, installed.clock)
 
 
 @contextmanager
@@ -147,18 +205,130 @@ def open_evidence(folder: Path, clock: Clock | None = None) -> Iterator[tuple[De
         )
 
 
+@contextmanager
+def open_office(folder: Path, clock: Clock | None = None) -> Iterator[Office]:
+    """Open what issues reports and prints letters.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``.
+    """
+    with installation(folder, clock) as installed:
+        terms = Terms(
+            centre=installed.party.id,
+            report_days=installed.settings.report_days,
+            consent_days=installed.settings.consent_days,
+        )
+        register = Issues(installed.database)
+        yield Office(_desk(installed), _books(installed), register, terms, installed.clock)
+
+
+@contextmanager
+def open_erasing(folder: Path, clock: Clock | None = None) -> Iterator[tuple[Desk, Erasing]]:
+    """Open what erases cases that have ended.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``; HOLIDAYS_INVALID.
+    """
+    days = workdays.of_folder(folder)
+    with installation(folder, clock) as installed:
+        desk, kept = _desk(installed), installed.settings.retention_days
+        count = _gathering(installed, desk, days).refresh
+        yield desk, Erasing(installed.database, installed.clock, kept, count)
+
+
+@contextmanager
+def open_imports(folder: Path, clock: Clock | None = None) -> Iterator[ImportDesk]:
+    """Open the desk of case lists.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``.
+    """
+    with installation(folder, clock) as installed:
+        database = installed.database
+        book, life = ImportBook(database), LifeBook(database)
+        yield ImportDesk(_desk(installed), book, life, installed.clock)
+
+
+@contextmanager
+def open_life(folder: Path, clock: Clock | None = None) -> Iterator[LifeDesk]:
+    """Open the desk of cases' lives.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``; HOLIDAYS_INVALID.
+    """
+    days = workdays.of_folder(folder)
+    with installation(folder, clock) as installed:
+        books = _books(installed)
+        by = Practised(practice=practice.load(), days=days, clock=installed.clock)
+        yield LifeDesk(_desk(installed), books.store, books.life, by)
+
+
+@contextmanager
+def open_feedback(folder: Path, clock: Clock | None = None) -> Iterator[FeedbackDesk]:
+    """Open the desk of feedback.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``; HOLIDAYS_INVALID.
+    """
+    days = workdays.of_folder(folder)
+    with installation(folder, clock) as installed:
+        terms = FeedbackTerms(
+            rules=rules.load(),
+            days=days,
+            clock=installed.clock,
+            centre=installed.party.id,
+            key=installed.party.key,
+        )
+        book = FeedbackBook(installed.database)
+        yield FeedbackDesk(_desk(installed), _books(installed).life, book, terms)
+
+
+@contextmanager
+def open_statistics(folder: Path, clock: Clock | None = None) -> Iterator[StatisticsDesk]:
+    """Open the desk of statistics.
+
+    Raises:
+        BadInput, PeerFault, Unavailable: as ``installation``; HOLIDAYS_INVALID.
+    """
+    days = workdays.of_folder(folder)
+    with installation(folder, clock) as installed:
+        desk, counting = _desk(installed), Counting(installed.database, layout.load())
+        yield StatisticsDesk(desk, _gathering(installed, desk, days), counting, installed.clock)
+
+
+def _gathering(installed: Installed, desk: Desk, days: workdays.WorkDays) -> Gathering:
+    by = Counted(
+        practice=practice.load(),
+        days=days,
+        clock=installed.clock,
+        numbers=Numbers(installed.party.data),
+    )
+    return Gathering(desk, _books(installed), installed.database, by)
+
+
 def _sentinel(installed: Installed) -> Sentinel:
     return Sentinel(installed.database, installed.party, installed.settings, installed.clock)
 
 
 def _books(installed: Installed) -> Books:
-    return Books(store=Store(installed.database), record=Record(installed.database))
+    database = installed.database
+    return Books(
+        store=Store(database),
+        life=LifeBook(database),
+        record=Record(database),
+        sums=SumRecord(database),
+        gate=installed.gate(),
+    )
 
 
 def _desk(installed: Installed) -> Desk:
     document = installed.party.manifest
     around = Surroundings(
-        programmes=programmes.load(),
+        programmes=filing.installed(
+            installed.party.folder,
+            installed.party.papers.documents.root.root,
+            demonstration=document.demonstration,
+        ),
         catalogue=catalogue.load(),
         manifest=document,
         policy=installed.party.policy,
@@ -167,7 +337,7 @@ def _desk(installed: Installed) -> Desk:
     return Desk(
         books=_books(installed),
         registrar=RegistrarClient(installed.party, installed.peers, installed.clock),
-        conductor=_conductor(installed),
+        conductors=Conductors(questions=_conductor(installed), sums=_sums(installed)),
         around=around,
         terms=ConsentTerms(
             days=settings.consent_days,
@@ -186,6 +356,26 @@ def _conductor(installed: Installed) -> Conductor:
         {node.id: node.keys for node in nodes},
         Ports(
             journal=Journal(installed.database),
+            transport=installed.transport(),
+            clock=installed.clock,
+            check_sound=installed.log.check_sound,
+        ),
+        installed.patience(),
+        installed.settings.workers,
+    )
+
+
+def _sums(installed: Installed) -> SumConductor:
+    document = installed.party.manifest
+    return SumConductor(
+        installed.asker(),
+        Circle(
+            groups=document.groups,
+            policy=installed.party.policy,
+            keys={one.id: one.keys for one in document.audiences()},
+        ),
+        SumPorts(
+            journal=SumJournal(installed.database),
             transport=installed.transport(),
             clock=installed.clock,
             check_sound=installed.log.check_sound,

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from coordinator.asking.questions import Ask
+from coordinator.asking.questions import Ask, SumAsk
 from coordinator.casework.cases import Case, CasePerson, Method, Relation, Signature
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent, Token
 from coordinator.casework.programmes import Role
+from federation.errors import BadInput
 from federation.exchange import Purpose
 from federation.ids import PersonId
 
@@ -31,6 +32,8 @@ def case_row(filed: FiledCase) -> dict[str, Any]:
         "declaration": json.dumps(dict(case.declaration), ensure_ascii=False),
         "salt": filed.salt,
         "opened": filed.opened,
+        "declared_income": case.declared_income,
+        "declared_salt": filed.declared_salt,
     }
 
 
@@ -50,7 +53,13 @@ def person_row(case_id: str, place: int, one: CasePerson) -> dict[str, Any]:
 
 
 def read_person(row: Row[Any]) -> CasePerson:
-    """Read a person of a case."""
+    """Read a person of a case.
+
+    Raises:
+        BadInput: CASE_ERASED when nobody is named there any more.
+    """
+    if not row.id_number:
+        raise BadInput("CASE_ERASED", case=row.case_id)
     return CasePerson(
         id=PersonId(row.id_number),
         name=row.name,
@@ -73,9 +82,15 @@ def read_case(row: Row[Any], people: list[CasePerson]) -> FiledCase:
         members=row.members,
         persons=tuple(people),
         declaration=json.loads(row.declaration),
+        declared_income=row.declared_income,
     )
     return FiledCase(
-        id=row.case_id, case=case, plan=row.plan, opened=row.opened, salt=bytes(row.salt)
+        id=row.case_id,
+        case=case,
+        plan=row.plan,
+        opened=row.opened,
+        salt=bytes(row.salt),
+        declared_salt=bytes(row.declared_salt or b""),
     )
 
 
@@ -151,6 +166,46 @@ def ask_row(case_id: str, one: Ask) -> dict[str, Any]:
         "answered_by": None,
         "lost": "",
     }
+
+
+def sum_row(case_id: str, one: SumAsk) -> dict[str, Any]:
+    """Write a sum that nobody has answered."""
+    return {
+        "case_id": case_id,
+        "predicate": one.predicate,
+        "parameter": one.parameter,
+        "subject": one.subject,
+        "persons": " ".join(map(str, one.persons)),
+        "departments": " ".join(one.departments),
+        "tally": one.tally,
+        "after": one.after,
+        "declared": int(one.declared),
+        "lost": "",
+    }
+
+
+def sum_place(case_id: str, one: SumAsk) -> dict[str, Any]:
+    """Say where a sum stands, as the parameters of a statement."""
+    return {
+        "of": case_id,
+        "what": one.predicate,
+        "how": one.parameter,
+        "whose": one.subject,
+    }
+
+
+def read_sum(row: Row[Any]) -> SumAsk:
+    """Read a sum."""
+    return SumAsk(
+        predicate=row.predicate,
+        parameter=row.parameter,
+        subject=row.subject,
+        persons=tuple(map(int, row.persons.split())),
+        departments=tuple(row.departments.split()),
+        tally=row.tally,
+        after=row.after,
+        declared=bool(row.declared),
+    )
 
 
 def read_ask(row: Row[Any]) -> Ask:

@@ -18,6 +18,8 @@ from sqlalchemy import (
     Text,
 )
 
+from coordinator.sealing import SealedBytes, SealedNumber, SealedText
+
 metadata = MetaData()
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what is INTEGER
@@ -40,9 +42,12 @@ case_file = Table(
     Column("commission", String(64), nullable=False),
     Column("operator", String(64), nullable=False),
     Column("members", Integer, nullable=False),
-    Column("declaration", Text, nullable=False),
+    Column("declaration", SealedText("case_file.declaration"), nullable=False),
     Column("salt", LargeBinary, nullable=False),
     Column("opened", BigInteger, nullable=False),
+    # of twelve months, fen; none where none was declared
+    Column("declared_income", SealedNumber("case_file.declared_income")),
+    Column("declared_salt", LargeBinary),
 )
 
 person = Table(
@@ -50,12 +55,12 @@ person = Table(
     metadata,
     Column("case_id", String(64), ForeignKey("case_file.case_id"), primary_key=True),
     Column("place", Integer, primary_key=True),
-    Column("id_number", String(18), nullable=False),
-    Column("name", String(64), nullable=False),
+    Column("id_number", SealedText("person.id_number", findable=True), nullable=False),
+    Column("name", SealedText("person.name"), nullable=False),
     Column("relation", String(16), nullable=False),
     Column("role", String(16), nullable=False),
     Column("method", String(16), nullable=False),
-    Column("signer", String(18), nullable=False),
+    Column("signer", SealedText("person.signer", findable=True), nullable=False),
     Column("evidence", LargeBinary, nullable=False),
 )
 
@@ -78,7 +83,7 @@ token = Table(
     Column("place", Integer, primary_key=True),
     Column("department", String(64), primary_key=True),
     Column("jti", LargeBinary, nullable=False),
-    Column("token", LargeBinary, nullable=False),
+    Column("token", SealedBytes("token.token"), nullable=False),
     Column("presented", Text, nullable=False),  # what was disclosed and answered there
     Column("expires", BigInteger, nullable=False),
     Column("holder", LargeBinary, nullable=False),  # the key that may use it
@@ -223,6 +228,67 @@ mandate_ask = Table(
     Index("mandate_ask_round", "mandate_id", "round", "department", "block"),
 )
 
+sum_ask = Table(
+    "sum_ask",
+    metadata,
+    Column("sum_id", _NUMBER, primary_key=True),
+    Column("case_id", String(64), ForeignKey("case_file.case_id"), nullable=False),
+    Column("predicate", String(8), nullable=False),
+    Column("parameter", String(64), nullable=False),
+    Column("subject", Integer, nullable=False),  # a supporter's place, or -1 for the household
+    Column("persons", Text, nullable=False),  # places
+    Column("departments", Text, nullable=False),  # the group's, in its order
+    Column("tally", String(64), nullable=False),
+    Column("after", String(8), nullable=False),  # another sum's answer without which it waits
+    Column("declared", Integer, nullable=False),  # compared with what the household declared
+    Column("lost", String(64), nullable=False),  # why no token grants it any more
+    Index("sum_once", "case_id", "predicate", "parameter", "subject", unique=True),
+)
+
+sum_run = Table(
+    "sum_run",
+    metadata,
+    Column("run_no", _NUMBER, primary_key=True),
+    Column("sum_id", _NUMBER, ForeignKey("sum_ask.sum_id"), nullable=False),
+    Column("run", LargeBinary(32), nullable=False),
+    Column("group_digest", LargeBinary(32), nullable=False),
+    Column("period", Integer, nullable=False),  # month of asking, yyyymm
+    Column("attempt", Integer, nullable=False),
+    Column("seed", LargeBinary(32)),  # while the run is under way
+    Column("sealed", LargeBinary, nullable=False),  # the seed, to the auditor's key
+    Column("commitment", LargeBinary(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("code", String(64), nullable=False),  # why it stands still, or has ended
+    Column("outcome", Integer, nullable=False),
+    Column("absent", Text, nullable=False),  # who did not answer, or did not give what was asked
+    Column("as_of", Integer, nullable=False),
+    Column("period_from", Integer, nullable=False),
+    Column("period_to", Integer, nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("millis", Integer, nullable=False),
+    Column("verdict", LargeBinary),  # the auditor's, for a second attempt
+    Column("abort", LargeBinary),  # the tally's answer that ended the first
+    Index("sum_run_once", "sum_id", "period", "attempt", unique=True),
+)
+
+sum_message = Table(
+    "sum_message",
+    metadata,
+    Column("message_id", _NUMBER, primary_key=True),
+    Column("run_no", _NUMBER, ForeignKey("sum_run.run_no"), nullable=False),
+    Column("round", String(16), nullable=False),
+    Column("party", String(64), nullable=False),
+    Column("qid", LargeBinary, nullable=False, unique=True),
+    Column("request", LargeBinary, nullable=False),  # exactly as it is sent
+    Column("state", String(16), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("millis", Integer, nullable=False),
+    Column("error", String(64), nullable=False),
+    Column("receipt", LargeBinary),  # exactly as it came
+    Index("sum_message_run", "run_no"),
+    Index("sum_message_created", "created"),
+)
+
 log = Table(
     "log",
     metadata,
@@ -285,4 +351,20 @@ suspicion = Table(
     Column("state", String(16), nullable=False),
     Column("level", BigInteger, nullable=False),
     Column("alert", LargeBinary, nullable=False),  # as it was signed
+)
+
+store_state = Table(
+    "store_state",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", Integer, nullable=False),  # 0 plain, 1 being sealed, 2 sealed
+)
+
+case_erasure = Table(
+    "case_erasure",
+    metadata,
+    Column("case_id", String(64), ForeignKey("case_file.case_id"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("operator", String(64), nullable=False),
 )

@@ -26,6 +26,8 @@ from coordinator.schema import (
     person,
     question,
     question_batch,
+    sum_ask,
+    sum_run,
     suspicion,
 )
 from federation import alert, sentinel
@@ -43,11 +45,24 @@ _ASKED: Final = (
     .where(question_batch.c.created >= bindparam("since"))
     .group_by(question_batch.c.batch_id, question_batch.c.created, case_file.c.operator)
 )
+_SUMMED: Final = (  # a run is one question, however many departments add up
+    select(sum_run.c.began, case_file.c.operator)
+    .join(sum_ask, sum_ask.c.sum_id == sum_run.c.sum_id)
+    .join(case_file, case_file.c.case_id == sum_ask.c.case_id)
+    .where(sum_run.c.began >= bindparam("since"))
+)
+_OF_CASE: Final = sum_ask.c.case_id == case_file.c.case_id
+_TOLD: Final = (
+    exists()
+    .where(_OF_CASE, sum_run.c.sum_id == sum_ask.c.sum_id, sum_run.c.outcome != 0)
+    .correlate(case_file)
+)
 _UNDECIDED: Final = (
     select(case_file.c.operator, func.count())
     .where(
         case_file.c.opened < bindparam("before"),
-        exists().where(ask.c.case_id == case_file.c.case_id, ask.c.answered_by.is_not(None)),
+        exists().where(ask.c.case_id == case_file.c.case_id, ask.c.answered_by.is_not(None))
+        | _TOLD,
         ~exists().where(case_closing.c.case_id == case_file.c.case_id),
     )
     .group_by(case_file.c.operator)
@@ -126,6 +141,8 @@ class Sentinel:
         since = sentinel.traffic_since(now)
         for at, operator, questions in connection.execute(_ASKED, {"since": since}):
             traffic.note(at, operator, questions)
+        for at, operator in connection.execute(_SUMMED, {"since": since}):
+            traffic.note(at, operator, 1)
         before = now - self._settings.decide_days * DAY
         undecided = connection.execute(_UNDECIDED, {"before": before})
         return {

@@ -5,20 +5,30 @@ changes, and what it returns from is on the disk. Does not know questions that w
 (``asking.journal`` does) or any rule.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from coordinator import log_entries, rows
-from coordinator.asking.questions import Ask
+from coordinator.asking.questions import Ask, Covered, SumAsk
 from coordinator.casework.cases import Case, CasePerson, Signature
 from coordinator.casework.consents import Fetched
 from coordinator.casework.filed import FiledCase, FiledConsent, Recheck
 from coordinator.database import Database, chunks
 from coordinator.log_book import append
-from coordinator.schema import ask, case_file, consent, person, recheck, serial, token
+from coordinator.schema import (
+    ask,
+    case_erasure,
+    case_file,
+    consent,
+    person,
+    recheck,
+    serial,
+    sum_ask,
+    token,
+)
 from federation.errors import BadInput
 
 _CASES = select(case_file).where(case_file.c.case_id.in_(bindparam("ids", expanding=True)))
@@ -52,9 +62,27 @@ _HERE = (
     & (ask.c.parameter == bindparam("how"))
 )
 _LOST = update(ask).where(_HERE).values(lost=bindparam("why"))
+_SUMS_FOUND = (
+    update(sum_ask).where(sum_ask.c.case_id.in_(bindparam("ids", expanding=True))).values(lost="")
+)
+_SUMS_LOST = (
+    update(sum_ask)
+    .where(
+        sum_ask.c.case_id == bindparam("of"),
+        sum_ask.c.predicate == bindparam("what"),
+        sum_ask.c.parameter == bindparam("how"),
+        sum_ask.c.subject == bindparam("whose"),
+    )
+    .values(lost=bindparam("why"))
+)
 _ASK_ID = select(ask.c.ask_id).where(_HERE)
 _ASKS = (
     select(ask).where(ask.c.case_id.in_(bindparam("ids", expanding=True))).order_by(ask.c.ask_id)
+)
+_SUMS = (
+    select(sum_ask)
+    .where(sum_ask.c.case_id.in_(bindparam("ids", expanding=True)))
+    .order_by(sum_ask.c.sum_id)
 )
 _SET_CONSENT = (
     update(consent)
@@ -83,27 +111,16 @@ class Store:
     ) -> list[str]:
         """Open cases, each with its plan, and give their numbers; all or none."""
         with self._database.writing() as connection:
-            numbers = _numbers(connection, [case.area for case, _ in cases], year)
-            filed = [
-                FiledCase(id=number, case=case, plan=plan, opened=now, salt=random(32))
-                for number, (case, plan) in zip(numbers, cases, strict=True)
-            ]
-            if filed:
-                connection.execute(insert(case_file), [rows.case_row(one) for one in filed])
-                connection.execute(
-                    insert(person),
-                    [
-                        rows.person_row(one.id, place, each)
-                        for one in filed
-                        for place, each in enumerate(one.case.persons)
-                    ],
-                )
-            append(connection, [log_entries.opened(one) for one in filed])
-        return numbers
+            return open_cases(connection, cases, now, year, random)
 
     def case_ids(self) -> list[str]:
-        """List all cases in the order they were opened."""
-        statement = select(case_file.c.case_id).order_by(case_file.c.opened, case_file.c.case_id)
+        """List all cases whose people are not erased, in the order they were opened."""
+        erased = select(case_erasure.c.case_id)
+        statement = (
+            select(case_file.c.case_id)
+            .where(case_file.c.case_id.not_in(erased))
+            .order_by(case_file.c.opened, case_file.c.case_id)
+        )
         with self._database.reading() as connection:
             return list(connection.scalars(statement))
 
@@ -111,7 +128,7 @@ class Store:
         """Read cases, in the order asked for.
 
         Raises:
-            BadInput: CASE_UNKNOWN.
+            BadInput: CASE_UNKNOWN or CASE_ERASED.
         """
         found: dict[str, Row[Any]] = {}
         people: dict[str, list[CasePerson]] = {}
@@ -160,23 +177,39 @@ class Store:
             ]
 
     def file_consents(
-        self, consents: Sequence[FiledConsent], asks: Iterable[tuple[str, Ask]]
+        self, consents: Sequence[FiledConsent], covered: Mapping[str, Covered]
     ) -> None:
-        """Fix a consent's reference and its questions before the registrar hears of them."""
+        """Fix consents' references and questions (by case) before the registrar hears of them."""
+        asks = [rows.ask_row(case, ask) for case, some in covered.items() for ask in some.asks]
+        sums = [rows.sum_row(case, one) for case, some in covered.items() for one in some.sums]
         with self._database.writing() as connection:
             connection.execute(insert(consent), [rows.consent_row(one) for one in consents])
-            asked = [rows.ask_row(case_id, one) for case_id, one in asks]
-            if asked:
-                connection.execute(insert(ask), asked)
+            if asks:
+                connection.execute(insert(ask), asks)
+            if sums:
+                connection.execute(insert(sum_ask), sums)
 
-    def asks(self, case_ids: Sequence[str]) -> dict[str, list[Ask]]:
-        """Read the questions that cases' consents cover."""
-        found: dict[str, list[Ask]] = {case_id: [] for case_id in case_ids}
+    def declare_as(self, before: str, case_id: str) -> None:
+        """Let a case commit to its declared income as the one before, which was signed."""
+        salt = select(case_file.c.declared_salt).where(case_file.c.case_id == before)
+        with self._database.writing() as connection:
+            connection.execute(
+                update(case_file)
+                .where(case_file.c.case_id == case_id)
+                .values(declared_salt=salt.scalar_subquery())
+            )
+
+    def covered(self, case_ids: Sequence[str]) -> dict[str, Covered]:
+        """Read the questions and sums that cases' consents cover."""
+        asks: dict[str, list[Ask]] = {case_id: [] for case_id in case_ids}
+        sums: dict[str, list[SumAsk]] = {case_id: [] for case_id in case_ids}
         with self._database.reading() as connection:
             for ids in chunks(case_ids):
                 for row in connection.execute(_ASKS, {"ids": ids}):
-                    found[row.case_id].append(rows.read_ask(row))
-        return found
+                    asks[row.case_id].append(rows.read_ask(row))
+                for row in connection.execute(_SUMS, {"ids": ids}):
+                    sums[row.case_id].append(rows.read_sum(row))
+        return {one: Covered(tuple(asks[one]), tuple(sums[one])) for one in case_ids}
 
     def update_consents(self, consents: Sequence[FiledConsent], now: int) -> None:
         """Note what the registrar said of consents."""
@@ -191,18 +224,22 @@ class Store:
         if not consents:
             return
         tokens = [rows.token_row(each) for one in fetched for each in one.tokens]
-        lost = [
-            rows.place(consent.case_id, ask) | {"why": "POLICY_NOT_ANSWERED"}
-            for consent, one in zip(consents, fetched, strict=True)
-            for ask in one.lost
+        both = list(zip(consents, fetched, strict=True))
+        why = {"why": "POLICY_NOT_ANSWERED"}
+        lost = [rows.place(one.case_id, ask) | why for one, got in both for ask in got.lost.asks]
+        lost_sums = [
+            rows.sum_place(one.case_id, each) | why for one, got in both for each in got.lost.sums
         ]
         with self._database.writing() as connection:
             for ids in chunks([one.case_id for one in consents]):
                 connection.execute(delete(token).where(token.c.case_id.in_(ids)))
                 connection.execute(_FOUND, {"ids": ids})
+                connection.execute(_SUMS_FOUND, {"ids": ids})
             connection.execute(insert(token), tokens)
             if lost:
                 connection.execute(_LOST, lost)
+            if lost_sums:
+                connection.execute(_SUMS_LOST, lost_sums)
             _set_consents(connection, consents, now)
 
     def token_ids(self, case_ids: Sequence[str]) -> dict[str, set[bytes]]:
@@ -246,6 +283,40 @@ class Store:
             ]
             if fresh:
                 connection.execute(insert(recheck), fresh)
+
+
+def open_cases(
+    connection: Connection,
+    cases: Sequence[tuple[Case, str]],
+    now: int,
+    year: int,
+    random: Callable[[int], bytes],
+) -> list[str]:
+    """Open cases inside a transaction, each with its plan, and give their numbers."""
+    numbers = _numbers(connection, [case.area for case, _ in cases], year)
+    filed = [
+        FiledCase(
+            id=number,
+            case=case,
+            plan=plan,
+            opened=now,
+            salt=random(32),
+            declared_salt=random(32),
+        )
+        for number, (case, plan) in zip(numbers, cases, strict=True)
+    ]
+    if filed:
+        connection.execute(insert(case_file), [rows.case_row(one) for one in filed])
+        connection.execute(
+            insert(person),
+            [
+                rows.person_row(one.id, place, each)
+                for one in filed
+                for place, each in enumerate(one.case.persons)
+            ],
+        )
+    append(connection, [log_entries.opened(one) for one in filed])
+    return numbers
 
 
 def _set_consents(connection: Connection, consents: Sequence[FiledConsent], now: int) -> None:

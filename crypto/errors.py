@@ -15,7 +15,7 @@ class BadSignature(CryptoError):
 
 
 class BadProof(CryptoError):
-    """A Merkle path or a proof of equal discrete logarithms does not verify."""
+    """A Merkle path, or a proof of equal discrete logarithms or of a bit, does not verify."""
 
 
 class BadKey(CryptoError):
@@ -28,6 +28,22 @@ class UnknownSuite(BadKey):
 
 class BadElement(CryptoError):
     """An input, a scalar or a group element is not one this group can work with."""
+
+
+class BadCiphertext(CryptoError):
+    """A ciphertext has another size or no plaintext under this key."""
+
+
+class BadAmount(CryptoError):
+    """An amount or a threshold is larger than a comparison can hold."""
+
+
+class OutOfRange(CryptoError):
+    """Contributions do not add up to a masked sum: one is missing, doubled, scaled or foreign."""
+
+
+class Spent(CryptoError):
+    """What may be used once was to be used again, for something else."""
 
 
 class BadEnvelope(CryptoError):

@@ -27,6 +27,12 @@ ORDER = 2**252 + 27742317777372353535851937790883648493
 add: Callable[[bytes, bytes], bytes] = rbcl.crypto_core_ristretto255_add
 """Add two valid elements."""
 
+subtract: Callable[[bytes, bytes], bytes] = rbcl.crypto_core_ristretto255_sub
+"""Subtract the second of two valid elements from the first."""
+
+times_base: Callable[[bytes], bytes] = rbcl.crypto_scalarmult_ristretto255_base_allow_scalar_zero
+"""Multiply the base point by any scalar; zero gives the identity."""
+
 from_uniform: Callable[[bytes], bytes] = rbcl.crypto_core_ristretto255_from_hash
 """Map 64 uniform bytes to an element (RFC 9496 §4.3.4)."""
 
@@ -35,6 +41,12 @@ reduce_scalar: Callable[[bytes], bytes] = rbcl.crypto_core_ristretto255_scalar_r
 
 multiply_scalars: Callable[[bytes, bytes], bytes] = rbcl.crypto_core_ristretto255_scalar_mul
 """Multiply two scalars."""
+
+IDENTITY = bytes(ELEMENT_SIZE)
+BASE = times_base((1).to_bytes(SCALAR_SIZE, "little"))
+
+Random = Callable[[int], bytes]
+"""A source of as many random bytes as are asked for."""
 
 _BLOCK_OF_ZEROS = sha512(bytes(128))
 
@@ -111,6 +123,16 @@ def is_element(data: bytes) -> bool:
 def is_scalar(data: bytes) -> bool:
     """Tell whether these bytes encode a scalar other than zero, reduced."""
     return len(data) == SCALAR_SIZE and 0 < int.from_bytes(data, "little") < ORDER
+
+
+def encode_scalar(number: int) -> bytes:
+    """Encode any integer, reduced, as a scalar."""
+    return (number % ORDER).to_bytes(SCALAR_SIZE, "little")
+
+
+def random_scalar(random: Random) -> int:
+    """Draw a scalar: 64 bytes, reduced."""
+    return int.from_bytes(random(64), "little") % ORDER
 
 
 def expand(data: bytes, label: bytes) -> bytes:

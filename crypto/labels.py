@@ -18,8 +18,26 @@ KID = b"hedui/kid/v1|"
 SEAL = b"hedui/seal/v1"
 """BLAKE2b personalisation of the key that seals other keys (at most 16 bytes)."""
 
+CELL = b"hedui/cell/v1"
+"""BLAKE2b personalisation of the key that seals one column of a table."""
+
 COSIGNATURE = b"cosignature/v1\n"
 """First line of what a witness signs (C2SP tlog-cosignature)."""
+
+MASK_KEY = b"hedui/mask-key/v1|"
+"""Prefix of the hash that makes a key of masks from an X25519 secret."""
+
+MASK = b"hedui/mask/v1|"
+"""Prefix of the hash that makes masks."""
+
+BIT_PROOF = b"hedui/bit-proof/v1|"
+"""Prefix of the hash that gives the challenge of a proof that a ciphertext holds a bit."""
+
+SUM_SEED = b"hedui/sum-seed/v1|"
+"""Prefix of the hash that commits to the seed of one comparison."""
+
+SUM_DRAW = b"hedui/sum-draw/v1|"
+"""Prefix of what is drawn from such a seed; the draw's name and a bar follow."""
 
 INPUT_MAX = 2**16 - 1
 """Longest VOPRF input in bytes (RFC 9497 §1.2)."""

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 
 from department_node import drafting, gate
 from department_node.catalogue import NodeCatalogue
-from department_node.consents import Consents
 from department_node.drafting import Drafter, Facts, NotPrompt
 from department_node.gate import Moment
 from department_node.records import RecordSource
-from department_node.refusals import Refusals
 from department_node.settling import Made, Request, Settler
 from department_node.store import Store, typed_errors
 from federation import exchange, limits
@@ -24,6 +22,8 @@ from federation.clock import Clock
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
 from federation.manifest import PartyRole
 from federation.party import Party
+from federation.presentations import Consents
+from federation.refusals import Refusals
 from federation.status import StatusLists
 from federation.wire import codec, signed
 from federation.wire.codec import SignedBatch
@@ -49,12 +49,12 @@ class Answerer:
     def __init__(self, party: Party, sources: Sources) -> None:
         self._party = party
         self._s = sources
-        self._consents = Consents(lambda: party.manifest.registrar)
-        self._drafter = Drafter(sources.records, sources.store, self._consents, sources.facts)
-        self._settler = Settler(party.id, self._consents, self._drafter)
+        self.consents = Consents(lambda: party.manifest.registrar)
+        self._drafter = Drafter(sources.records, sources.store, self.consents, sources.facts)
+        self._settler = Settler(party.id, self.consents, self._drafter)
         self._highest = int(str(sources.store.meta("time") or 0))
         self.refused = Refusals()
-        self.forget = self._consents.forget
+        self.forget = self.consents.forget
 
     def ask(self, caller: str, data: bytes) -> bytes:
         """Answer one signed request.
@@ -73,6 +73,9 @@ class Answerer:
         batch = codec.decode_batch(data)
         if not batch.items:
             raise PeerFault("MALFORMED", message="no items")
+        longest = max(len(one.item) for one in batch.items)
+        if longest > limits.ITEM_MOST:
+            raise PeerFault("OVERSIZE", limit=limits.ITEM_MOST, size=longest)
         header = signed.claimed_header(batch)
         if header.sender != caller:
             raise PeerFault("WRONG_PARTY")
@@ -89,7 +92,7 @@ class Answerer:
             if request.work:
                 self._drafter.read_on(made, request.work)
             made = self._settle(request)
-        self._consents.kept(made.keeping)
+        self.consents.kept(made.keeping)
         self._settler.settled(request)
         return made.unsigned
 
@@ -107,7 +110,7 @@ class Answerer:
 
     def _admitted(self, opened: Opened, batch: SignedBatch, moment: Moment) -> Request:
         """Decide which questions may be answered."""
-        shown = self._consents.open(opened.presentations)
+        shown = self.consents.open(opened.presentations)
         believed, work = True, None
         try:
             gate.admit_request(opened.header, moment, exchange.ASK)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from crypto import envelope
+from department_node.contribution_books import ContributionBooks
 from department_node.ledger import Ledger
 from department_node.mandate_books import KIND, MandateBooks
 from department_node.store import FILE, typed_errors
@@ -18,7 +19,8 @@ from federation import limits
 from federation.errors import BadInput, PeerFault
 from federation.exchange import Answer, Header, Question
 from federation.log import events
-from federation.wire import codec
+from federation.summing import SumOrder
+from federation.wire import codec, sum_messages
 
 _STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
 _COUNTED: Final = ("answered", "log", "consent", "cell")
@@ -28,13 +30,15 @@ _COUNTED: Final = ("answered", "log", "consent", "cell")
 class Decided:
     """What is left of an answered request: what was erased of it is not here.
 
-    ``questions`` has None where an item could not be read.
+    ``questions`` has None where an item could not be read. Of a contribution to a sum it has one a
+    slot; ``order`` says which run was meant, if that could be read.
     """
 
     at: int
     header: Header
     questions: tuple[Question | None, ...]
     answers: tuple[Answer, ...]
+    order: SumOrder | None = None
 
 
 class Beside:
@@ -47,6 +51,11 @@ class Beside:
     def mandates(self) -> MandateBooks:
         """What is kept of batch mandates."""
         return MandateBooks(self._c)
+
+    @property
+    def contributions(self) -> ContributionBooks:
+        """What is kept of contributions to sums."""
+        return ContributionBooks(self._c)
 
     def meta(self, name: str) -> int:
         """Read a number the node has written down about itself; 0 where there is none."""
@@ -117,17 +126,22 @@ class Beside:
         if row is None:
             return None
         at, payload, items, questions = row
+        asked, order = list(split(questions)), None
+        if not any(asked):
+            return None
+        if len(items) != len(asked) * _STRIDE:  # a sum's last item is no answer
+            order = _order(asked.pop())
+            items = items[: len(asked) * _STRIDE]
         answers = (
             items[i + limits.SALT_BYTES : i + _STRIDE] for i in range(0, len(items), _STRIDE)
         )
-        left = [pair for pair in zip(split(questions), answers, strict=True) if pair[0]]
-        if not left:
-            return None
+        left = [pair for pair in zip(asked, answers, strict=True) if pair[0]]
         return Decided(
             at=at,
             header=codec.decode_header(payload),
             questions=tuple(_question(item) for item, _ in left),
             answers=tuple(codec.decode_answer(answer) for _, answer in left),
+            order=order,
         )
 
 
@@ -168,6 +182,13 @@ def _fits(leaf: object, salt: object, record: object) -> bool:
     if not isinstance(salt, bytes) or not isinstance(record, bytes):
         return False
     return len(salt) == limits.SALT_BYTES and envelope.item_leaf(salt, record) == leaf
+
+
+def _order(item: bytes) -> SumOrder | None:
+    try:
+        return sum_messages.decode_order(item)
+    except PeerFault:
+        return None
 
 
 def _question(item: bytes) -> Question | None:

@@ -1,5 +1,7 @@
 """A department's own catalogue: which predicates it answers, by which read-only SQL, for whom.
 
+Of a sum over departments it has the components whose register this department is.
+
 Knows the TOML form, where in the file a thing stands, and holds it to the federation's predicates.
 Does not run any SQL and does not know who asks.
 """
@@ -13,10 +15,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from federation.catalogue import JOINT, Catalogue, ParameterKind, Predicate
+from federation.catalogue import JOINT, Catalogue, Form, ParameterKind, Predicate
 from federation.errors import BadInput
 from federation.exchange import Purpose, Scope
 from federation.fields import Fields
+from federation.grouping import register
 
 FILE_BYTES: Final = 1024 * 1024
 _INVALID: Final = "NODE_CATALOGUE_INVALID"
@@ -30,6 +33,18 @@ class Answering:
     purposes: frozenset[Purpose]
     scope: Scope
     sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """What this department knows of a quantity that is added up: one whole number a person.
+
+    ``purposes`` are those it is for; ``None``: all of the policy.
+    """
+
+    id: str
+    sql: str
+    purposes: frozenset[Purpose] | None = None
 
 
 _BOUND: Final = {
@@ -63,6 +78,7 @@ class NodeCatalogue:
     roll: str
     as_of: str
     answers: Mapping[str, Answering]
+    components: Mapping[str, Component] = field(default_factory=dict)
     file: str = ""
     text: str = field(default="", repr=False)
 
@@ -78,10 +94,16 @@ class NodeCatalogue:
     def listed(self) -> list[Listed]:
         """List every SQL statement with what it has to keep to."""
         answers = [_listed(a) for a in self.answers.values() if a.sql]
+        must = frozenset({"key"})
+        components = [
+            Listed(where=one.id, sql=one.sql, may_bind=_ALWAYS_BOUND, must_bind=must)
+            for one in self.components.values()
+        ]
         return [
             Listed(where="roll", sql=self.roll, columns=3),
             Listed(where="as_of", sql=self.as_of),
             *answers,
+            *components,
         ]
 
     def place(self, where: str, word: str = "") -> str:
@@ -91,14 +113,14 @@ class NodeCatalogue:
 
 
 def line_of(text: str, where: str, word: str = "") -> int:
-    """Find the line at which ``where`` (a predicate's id or a section) stands in a catalogue.
+    """Find the line at which ``where`` (a predicate, component or section) stands in a catalogue.
 
     With a ``word`` (a column or a table), the first line of that block that has it.
     """
     lines = text.splitlines()
     heads = [0, *(i for i, line in enumerate(lines) if re.match(r"\s*\[", line)), len(lines)]
     name = re.escape(where)
-    named = re.compile(rf"\s*(\[+\s*{name}\s*\]|(predicate\s*=\s*[\"'])?{name}[\"'\s=])")
+    named = re.compile(rf"\s*(\[+\s*{name}\s*\]|((predicate|id)\s*=\s*[\"'])?{name}[\"'\s=])")
     for start, end in pairwise(heads):
         found = next((i for i in range(start, end) if named.match(lines[i])), None)
         if found is not None:
@@ -164,7 +186,7 @@ def _placed(error: BadInput, file: str, text: str) -> BadInput:
 
 
 def _parse(raw: dict[str, Any], base: Path, kind: str, predicates: Catalogue) -> NodeCatalogue:
-    rows = raw.pop("answer", [])
+    rows, parts = raw.pop("answer", []), raw.pop("component", [])
     sql = {where: _pop_sql(raw.pop(where, None), where) for where in ("roll", "as_of")}
     document = Fields(raw, code=_INVALID, where="catalogue")
     source = document.table("source")
@@ -177,6 +199,7 @@ def _parse(raw: dict[str, Any], base: Path, kind: str, predicates: Catalogue) ->
         roll=sql["roll"],
         as_of=sql["as_of"],
         answers=_answers(rows, kind, predicates),
+        components=_components(parts, kind, predicates),
     )
     source.done()
     document.done()
@@ -207,12 +230,10 @@ def _answering(row: object, where: str, kind: str, predicates: Catalogue) -> Ans
         raise fields.fault("compares names and has no sql")
     answering = Answering(
         predicate=predicate,
-        purposes=frozenset(Purpose[_one_of(fields, w, Purpose)] for w in fields.texts("purposes")),
+        purposes=_purposes(fields),
         scope=Scope[_one_of(fields, fields.text("scope").upper(), Scope)],
         sql=sql,
     )
-    if not answering.purposes:
-        raise fields.fault("purposes are empty")
     fields.done()
     return answering
 
@@ -229,6 +250,50 @@ def _predicate(fields: Fields, kind: str, predicates: Catalogue) -> Predicate:
     if predicate.form in JOINT:
         raise fields.fault("is a sum over departments")
     return predicate
+
+
+def components_of(kind: str, predicates: Catalogue) -> dict[str, list[Predicate]]:
+    """Give the components whose register is a kind of department, with the sums they are of."""
+    found: dict[str, list[Predicate]] = {}
+    for predicate in predicates.for_kind(kind):
+        for component in predicate.components if predicate.form is Form.SUM else ():
+            if register(predicates, predicate, component) == kind:
+                found.setdefault(component, []).append(predicate)
+    return found
+
+
+def _components(rows: object, kind: str, predicates: Catalogue) -> dict[str, Component]:
+    if not isinstance(rows, list):
+        raise _invalid("component", "is written [[component]]")
+    known = components_of(kind, predicates) if rows else {}
+    components: dict[str, Component] = {}
+    for number, row in enumerate(rows, start=1):
+        one = _component(row, f"component[{number}]")
+        if one.id not in known:
+            raise _invalid(one.id, f"is no component that departments of kind {kind} register")
+        if one.id in components:
+            raise _invalid(one.id, "is there twice")
+        components[one.id] = one
+    return components
+
+
+def _component(row: object, where: str) -> Component:
+    named = str(row.get("id") or where) if isinstance(row, dict) else where
+    sql = row.pop("sql", None) if isinstance(row, dict) else None
+    fields = Fields(row, code=_INVALID, where=named)
+    if not isinstance(sql, str) or not sql.strip():
+        raise fields.fault("has no sql")
+    purposes = _purposes(fields) if fields.has("purposes") else None
+    one = Component(id=fields.text("id"), sql=sql, purposes=purposes)
+    fields.done()
+    return one
+
+
+def _purposes(fields: Fields) -> frozenset[Purpose]:
+    named = fields.texts("purposes")
+    if not named:
+        raise fields.fault("purposes are empty")
+    return frozenset(Purpose[_one_of(fields, word, Purpose)] for word in named)
 
 
 def _one_of(fields: Fields, word: str, kind: type[IntEnum]) -> str:

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from department_node import checking, starter
+from department_node import checking, parts, starter
 from department_node import node as nodes
 from department_node.catalogue import NodeCatalogue
 from department_node.conform_cli import app as conform_app
@@ -205,7 +205,7 @@ def catalogue(folder: FolderOption, lang: LangOption = None, json: JsonOption = 
             broken = {fault.where: fault.error for fault in checking.faults(listed, records)}
             rows = [
                 _catalogue_row(at, where, listed, broken.get(where), records)
-                for where in ("roll", "as_of", *listed.answers)
+                for where in ("roll", "as_of", *listed.answers, *listed.components)
             ]
         text = columns(rows)
         at.say(text, text)
@@ -219,13 +219,14 @@ def _catalogue_row(
     at: Terminal, where: str, listed: NodeCatalogue, fault: BadInput | None, records: SqliteRecords
 ) -> tuple[str, str, str, str]:
     answering = listed.answers.get(where)
-    sql = answering.sql if answering else listed.roll if where == "roll" else listed.as_of
+    sql = dict(listed.statements()).get(where)
     read = [] if fault or not sql else [f"{t}.{c}" for t, c in records.columns_read(sql) if c]
     purposes = sorted(answering.purposes) if answering else []
     at.emit(
         {
             "where": where,
             "predicate": where if answering else None,
+            "component": where if where in listed.components else None,
             "purposes": [one.name for one in purposes],
             "scope": answering.scope.name if answering else None,
             "columns": read,
@@ -234,7 +235,8 @@ def _catalogue_row(
         }
     )
     own = {"roll": at.pick("名册", "roll"), "as_of": at.pick("数据截至", "day of the data")}
-    label = answering.predicate.label(at.lang) if answering else own[where]
+    part = at.pick("合计的分项", "part of sums")
+    label = answering.predicate.label(at.lang) if answering else own.get(where, part)
     comma = at.pick("、", ", ")
     told = comma.join(read)
     if fault:
@@ -245,7 +247,7 @@ def _catalogue_row(
         used = comma.join(words.purpose(one, at.lang) for one in purposes)
         reads = at.pick(f"读取 {told}", f"reads {told}")
         told = f"{used}; {reads if told else at.pick('只比较假名', 'compares pseudonyms only')}"
-    name = where if answering else f"[{where}]"
+    name = f"[{where}]" if where in own else where
     return MARKS[fault is None], name, label, told
 
 
@@ -253,8 +255,12 @@ def _beside_policy(at: Terminal, party: Party, listed: NodeCatalogue) -> Iterato
     """Say where catalogue and policy do not cover each other."""
     kind = predicates.load().for_kind(party.entry.kind)
     may = [p.id for p in kind if p.id in party.policy.rules and p.form not in JOINT]
+    groups = party.manifest.groups.values()
+    mine = {name for group in groups for name in parts.weights(group, party.id)}
     missing = [one for one in may if one not in listed.answers]
+    missing += sorted(mine - listed.components.keys())
     idle = [one for one in listed.answers if one not in party.policy.rules]
+    idle += sorted(listed.components.keys() - mine)
     at.emit({"allowed_not_answered": missing, "answered_not_allowed": idle})
     comma = at.pick("、", ", ")
     if missing:

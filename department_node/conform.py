@@ -11,26 +11,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from department_node import catalogue, checking
+from department_node import catalogue, checking, mandate_gate
 from department_node.intake.load import import_table
 from department_node.intake.spec import ImportSpec
-from department_node.kit import COORDINATOR, Case, Kit
+from department_node.kit import COORDINATOR, REGISTRAR, Case, Kit
+from department_node.mandate_gate import Believers
 from department_node.records import SqliteRecords
 from department_node.refit import Refit, Terms
-from department_node.status_keeper import StatusKeeper
 from department_node.throwaway import ThrowAway, throwaway
 from federation import catalogue as predicates
-from federation import manifest, policy, root, status
+from federation import mandate, mandate_list, manifest, policy, root, status
 from federation.consent import Grant
 from federation.errors import BadInput, HeduiError, Refused
 from federation.exchange import Outcome, Purpose
 from federation.root import Root
+from federation.status_keeper import StatusKeeper
 from federation.wire import codec
 
 ROOT: Final = "documents/root.json"
 LIST: Final = "lists/sound.jwt"
+MANDATE: Final = "mandates/sound.json"
 RECORDS: Final = "tables/records.sqlite"
-"""Sound files by which others are judged: the root, the list seen before, what a catalogue reads"""
+"""Sound files by which others are judged: the root, the list seen before, what lists of people are
+signed for, what a catalogue reads"""
 TABLE: Final = ImportSpec(
     table="people",
     id_column="id",
@@ -99,6 +102,8 @@ class Verifiers:
             "root": self._read_root,
             "manifest": lambda data: manifest.read(data, self._root, now=self._kit.now),
             "policy": self._read_policy,
+            "mandate": self._read_mandate,
+            "people": self._read_people,
             "catalogue": self._read_catalogue,
             "table": self._import,
         }
@@ -135,6 +140,24 @@ class Verifiers:
     def _read_policy(self, data: bytes) -> None:
         text = self._root.open(data, policy.PAYLOAD_TYPE)
         policy.parse(text, predicates.load()).check_current(self._kit.now)
+
+    def _read_mandate(self, data: bytes) -> None:
+        given = mandate.read(data, self._root, predicates.load())
+        mandate.check(given, coordinator=COORDINATOR, now=self._kit.now)
+
+    def _read_people(self, data: bytes) -> None:
+        """Hold a list to the sound mandate, the kit's department, and who asks now."""
+        signer = self._kit.registrar.verify_key
+        believers = Believers(
+            root=self._root,
+            registrar=REGISTRAR,
+            issuers={signer.kid: signer},
+            catalogue=predicates.load(),
+        )
+        shown = mandate_gate.believe(data, self._kit.read(MANDATE), believers)
+        holder = self._kit.coordinator.verify_key.raw
+        department, now = self._kit.department, self._kit.now
+        mandate_list.check(shown.listed, audience=department, holder=holder, now=now)
 
     def _read_catalogue(self, data: bytes) -> None:
         """Read a catalogue of the kit's department, and hold it to the kit's records."""

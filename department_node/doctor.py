@@ -6,18 +6,17 @@ Knows every precondition of answering. Changes nothing and may run beside a serv
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from department_node import checking
+from department_node import checking, parts, sum_checks
 from department_node import node as nodes
 from department_node.beside import Beside, beside
 from department_node.catalogue import NodeCatalogue
+from department_node.finding import Finding
 from department_node.looking import as_of_date
 from department_node.records import SqliteRecords
 from department_node.roll import count
-from department_node.status_keeper import believed, read_file
 from department_node.store import ENROLLED
 from federation import certificates, limits
 from federation import party as parties
@@ -27,6 +26,7 @@ from federation.clock import SystemClock, business_date, business_time, epoch_of
 from federation.errors import BadInput, HeduiError
 from federation.manifest import PartyRole
 from federation.party import Party
+from federation.status_keeper import believed, read_file
 from federation.wire import description
 from federation.wire.channel import Peers
 from federation.wire.registrar_client import RegistrarClient
@@ -38,19 +38,6 @@ LIST_SECONDS: Final = 60
 PATIENCE: Final = 3.0
 """For the node's own answer to whether it serves, seconds."""
 _DAY: Final = 86_400
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One line of the checklist; ``ok`` is None for what is no fault, ``more`` lists places."""
-
-    name: str
-    ok: bool | None
-    zh: str
-    en: str
-    help_zh: str = ""
-    help_en: str = ""
-    more: tuple[HeduiError, ...] = ()
 
 
 class Examination:
@@ -194,7 +181,7 @@ def _catalogue(e: Examination) -> Iterator[Finding]:
     good = len(e.catalogue.answers) - len({f.where for f in broken} & e.catalogue.answers.keys())
     yield Finding(
         name="catalogue",
-        ok=bool(e.catalogue.answers) and not broken,
+        ok=bool(e.catalogue.answers or e.catalogue.components) and not broken,
         zh=f"目录:{len(e.catalogue.answers)} 项中 {good} 项能回答(政策允许本部门 {may} 项)",
         en=f"catalogue: answers {good} of {len(e.catalogue.answers)} predicates"
         f" (the policy allows {may} here)",
@@ -204,11 +191,20 @@ def _catalogue(e: Examination) -> Iterator[Finding]:
     )
 
 
+def _sums(e: Examination) -> Iterator[Finding]:
+    broken = {fault.where for fault in checking.faults(e.catalogue, e.records)}
+    yield from sum_checks.groups(e.party, e.catalogue, broken)
+    try:
+        yield from sum_checks.lost(e.state().contributions)
+    except BadInput:
+        return  # a node that has never run has contributed nothing
+
+
 def _freshness(e: Examination) -> Iterator[Finding]:
     as_of = as_of_date(e.records.scalar(e.catalogue.as_of, {}))
-    rules = [
-        e.party.policy.rules[one] for one in e.catalogue.answers if one in e.party.policy.rules
-    ]
+    sums = parts.answerings(e.catalogue, e.party.id, e.party.manifest.groups)
+    known = e.party.policy.rules
+    rules = [known[one] for one in {**e.catalogue.answers, **sums} if one in known]
     age = (e.today - as_of).days if as_of else None
     stale = [rule.predicate for rule in rules if age is None or age > rule.max_age_days]
     most = min((rule.max_age_days for rule in rules), default=0)
@@ -351,6 +347,7 @@ _CHECKS: Final[dict[str, Callable[[Examination], Iterator[Finding]]]] = {
     "time": _time,
     "records": _records,
     "catalogue": _catalogue,
+    "sums": _sums,
     "freshness": _freshness,
     "enrolment": _enrolment,
     "status_list": _status_list,
@@ -367,6 +364,7 @@ _LABELS: Final = {
     "time": ("时钟", "clock"),
     "records": ("记录库", "records"),
     "catalogue": ("目录", "catalogue"),
+    "sums": ("合计", "sums"),
     "freshness": ("数据", "data"),
     "enrolment": ("登记", "enrolment"),
     "status_list": ("撤销名单", "status list"),

@@ -15,7 +15,6 @@ from itertools import chain
 from typing import Final
 
 from department_node import evaluate, gate
-from department_node.consents import SUPPORTER, Consents, Shown
 from department_node.evaluate import Minimized, Period
 from department_node.gate import Admitted, Moment
 from department_node.ledger import Ledger, Look, Writes
@@ -27,6 +26,7 @@ from federation.consent import Consent
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
 from federation.exchange import Answer, Outcome, Question, Refusal, Scope
 from federation.policy import Parameter
+from federation.presentations import SUPPORTER, Consents, Shown
 from federation.wire import codec
 
 NO_TOKEN: Final = bytes(16)

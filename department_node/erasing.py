@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from department_node import spent
+from department_node import contribution_books, spent
 from department_node.beside import join, split
+from department_node.contribution_books import ContributionBooks
 from department_node.drafting import NO_TOKEN
 from department_node.settling import KIND
 from federation import consent, ledger, limits
@@ -36,6 +37,8 @@ _EMPTY: Final = (
     "UPDATE answered SET request = x'', payload = x'', items = x'', questions = x'' WHERE qid = ?"
 )
 _SHORTEN: Final = "UPDATE answered SET request = x'', items = ?, questions = ? WHERE qid = ?"
+_BY_CONSENT: Final = frozenset({KIND, contribution_books.KIND})
+"""Kinds of exchanges that name tokens of people."""
 _AT_ONCE: Final = 16
 """Tokens that are looked for in one walk over the log."""
 
@@ -177,7 +180,7 @@ def _named(row: int, record: bytes, beside: bytes) -> Named | None:
     if not events.is_event(record):
         entry = codec.decode_entry(record)
         qid = codec.decode_header(entry.request).qid
-        tokens = ledger.read_items(beside).tokens if entry.kind == KIND else ()
+        tokens = ledger.read_items(beside).tokens if entry.kind in _BY_CONSENT else ()
         return Named(row, qid, tokens)
     event = kinds.read(record).event
     return Named(row, b"", (event.token,)) if isinstance(event, UsesCounted) else None
@@ -188,6 +191,7 @@ def _exchanges(connection: sqlite3.Connection, found: Found) -> tuple[set[int], 
     whole: set[int] = set()
     shared = 0
     for one in found.named:
+        ContributionBooks(connection).close(one.qid)
         asked = _asked(connection, one.qid)
         mine = {n for n, token in enumerate(one.tokens) if token in found.tokens}
         others = {n for n, item in enumerate(asked) if item and one.tokens[n] != NO_TOKEN} - mine

@@ -16,12 +16,18 @@ from federation.clock import business_time
 from federation.errors import HeduiError
 from federation.exchange import Answer, Outcome, Question, outcome_text
 from federation.policy import Policy
+from federation.summing import SumOrder
 from federation.terminal import Terminal
 
 
-def decided(at: Terminal, one: Decided, policy: Policy) -> None:
-    """Show who asked, what was answered to each question, and why where it was refused."""
+def decided(at: Terminal, one: Decided, policy: Policy, reads: Sequence[str] = ()) -> None:
+    """Show who asked, what was answered to each question, and why where it was refused.
+
+    ``reads`` are the columns behind a share of a sum.
+    """
     _head(at, one)
+    if one.order:
+        _order(at, one.order, reads)
     rows = []
     for number, (question, answer) in enumerate(zip(one.questions, one.answers, strict=True), 1):
         rows.append((f"{number:>4}", *_row(at, number, question, answer, policy)))
@@ -79,6 +85,20 @@ def _head(at: Terminal, one: Decided) -> None:
         f"query {h.qid.hex()}\n{when}, asked by {h.audience} for: {purpose};"
         f" policy version {h.policy_version}",
     )
+
+
+def _order(at: Terminal, order: SumOrder, reads: Sequence[str]) -> None:
+    month = f"{order.period // 100}-{order.period % 100:02}"
+    at.emit({"period": month, "attempt": order.attempt, "columns": list(reads)})
+    at.say(
+        f"合计:{month} 月,第 {order.attempt + 1} 次", f"sum of {month}, attempt {order.attempt + 1}"
+    )
+    if reads:
+        at.say(
+            f"离开本机:一个加密、加掩码的数,全户一个;读取 {'、'.join(reads)}",
+            "what left: one encrypted, masked number for the whole household;"
+            f" reads {', '.join(reads)}",
+        )
 
 
 def _row(

@@ -4,25 +4,29 @@ Knows what the node has stored of answered requests, and the conditions a questi
 gate's order. Changes nothing and asks nobody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from department_node import checking
+from department_node import checking, parts
 from department_node import node as nodes
 from department_node.beside import Decided, beside
+from department_node.catalogue import NodeCatalogue
 from department_node.looking import as_of_date
+from department_node.masking import Masking
 from department_node.records import SqliteRecords
-from department_node.status_keeper import read_file
 from federation import catalogue as predicates
 from federation import party as parties
 from federation import status, words
-from federation.catalogue import Predicate
+from federation.catalogue import Form, Predicate
 from federation.clock import SystemClock, business_date
 from federation.errors import BadInput, HeduiError, PeerFault, Refused
 from federation.exchange import Outcome, Purpose, Question
+from federation.group import Group
 from federation.manifest import PartyRole
 from federation.party import Party
+from federation.policy import Rule
+from federation.status_keeper import read_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,7 @@ def conditions(folder: Path, predicate: str, parameter: str) -> Iterator[Step]:
     yield from _standing(party)
     yield _granted(known)
     yield from _allowed(party, known, parameter)
-    yield from _answered(party, known)
+    yield from _contributed(party, known) if known.form is Form.SUM else _answered(party, known)
 
 
 def _standing(party: Party) -> Iterator[Step]:
@@ -110,6 +114,14 @@ def _standing(party: Party) -> Iterator[Step]:
 
 
 def _granted(predicate: Predicate) -> Step:
+    if predicate.form is Form.SUM:
+        return Step(
+            ok=True,
+            zh=f"全户每人的授权都须包含 {predicate.id},内容一致:签给本部门和提问方,未过期、未撤销;"
+            "少一人也不行",
+            en=f"the consent of everybody in the household must grant {predicate.id}, all alike: to"
+            " this department and the asker, neither expired nor revoked; no slot may be missing",
+        )
     return Step(
         ok=True,
         zh=f"当事人的授权必须包含 {predicate.id}:签给本部门和提问方,未过期、未撤销,用途相同",
@@ -170,9 +182,78 @@ def _answered(party: Party, predicate: Predicate) -> Iterator[Step]:
     if rule is not None and not rule.purposes & answering.purposes:
         zh, en = "政策与目录没有共同的用途", "policy and catalogue have no purpose in common"
         yield Step(ok=False, zh=zh, en=en, code="POLICY_NOT_ANSWERED")
+    yield from _readable(listed, rule, {predicate.id})
+
+
+def _contributed(party: Party, predicate: Predicate) -> Iterator[Step]:
+    """Say what this department adds to a sum, and what of it would leave."""
+    group, listed = party.manifest.groups.get(predicate.id), nodes.open_catalogue(party)
+    mine = parts.weights(group, party.id) if group else {}
+    if group is None or not mine:
+        zh = "成员清单里没有由本部门参加的部门组"
+        en = "the manifest has no group for it that names this department"
+        yield Step(ok=False, zh=zh, en=en, code="POLICY_NOT_ANSWERED")
+        return
+    weighed = [f"{name} × {weight}" for name, weight in mine.items()]
+    of = len(group.departments)
+    yield Step(
+        ok=True,
+        zh=f"成员清单的部门组({of} 个部门)由本部门提供:{'、'.join(weighed)}",
+        en=f"in the manifest's group of {of} departments this one adds {', '.join(weighed)}",
+    )
+    missing = [name for name in mine if name not in listed.components]
+    if missing:
+        zh = f"{listed.file} 没有分项 {'、'.join(missing)}"
+        en = f"{listed.file} has no component {', '.join(missing)}"
+        yield Step(ok=False, zh=zh, en=en, code="POLICY_NOT_ANSWERED")
+        return
+    steps = [*_keyed(party, group)]
+    steps += _readable(listed, party.policy.rules.get(predicate.id), set(mine))
+    yield from steps
+    if "SOURCE_UNAVAILABLE" not in {step.code for step in steps}:
+        yield _leaving(listed, group, party)
+
+
+def _keyed(party: Party, group: Group) -> Iterator[Step]:
+    try:
+        Masking(party, 0).keys(group)
+    except BadInput as error:
+        yield _broken(error)
+
+
+def _leaving(listed: NodeCatalogue, group: Group, party: Party) -> Step:
+    read = reads(listed, parts.statements(listed, group, party.id).values())
+    return Step(
+        ok=True,
+        zh=f"离开本机:一个加密、加掩码的数,全户一个,各规定线相同;读取 {'、'.join(read)}",
+        en="what leaves: one encrypted, masked number, one a household, the same for every line;"
+        f" reads {', '.join(read)}",
+    )
+
+
+def reads(listed: NodeCatalogue, statements: Iterable[str]) -> list[str]:
+    """List the columns that some statements of a catalogue read."""
+    with SqliteRecords(listed.source) as records:
+        read = [pair for sql in statements for pair in records.columns_read(sql)]
+    return list(dict.fromkeys(f"{table}.{column}" for table, column in read if column))
+
+
+def shared(party: Party, one: Decided) -> list[str]:
+    """List the columns behind the share that left with an answered request; none without one."""
+    if Outcome.CONTRIBUTED not in {said.outcome for said in one.answers}:
+        return []
+    groups, listed = party.manifest.groups, nodes.open_catalogue(party)
+    known = parts.answerings(listed, party.id, groups).keys()
+    asked = {question.predicate for question in one.questions if question} & known
+    read = [parts.statements(listed, groups[name], party.id) for name in asked]
+    return reads(listed, [sql for one in read for sql in one.values()])
+
+
+def _readable(listed: NodeCatalogue, rule: Rule | None, wheres: set[str]) -> Iterator[Step]:
+    """Say whether the statements behind an answer can be used, and whether the data are new."""
     with SqliteRecords(listed.source) as records:
         for fault in checking.faults(listed, records):
-            if fault.where in {predicate.id, "roll", "as_of"}:
+            if fault.where in {*wheres, "roll", "as_of"}:
                 yield _broken(fault.error)
                 return
         as_of = as_of_date(records.scalar(listed.as_of, {}))

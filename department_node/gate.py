@@ -8,38 +8,24 @@ stored answer and signature come before and end as transport refusals (``answer`
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from department_node.catalogue import Answering
-from federation import consent, exchange, limits, status
+from federation import admission, limits, status
+from federation.admission import DAY
 from federation.catalogue import Form, ParameterKind
-from federation.clock import epoch_end, epoch_of
+from federation.clock import epoch_of
 from federation.consent import Claims, Consent, Grant
 from federation.errors import Refused
 from federation.exchange import Header, Question
-from federation.policy import Parameter, Policy, Rule
-from federation.status import Status, StatusLists
-
-BASES: Final = frozenset({"CONSENT", "IN_FORCE_AID"})
-ROLES: Final = frozenset({"APPLICANT", "MEMBER", "SUPPORTER"})
-_DAY: Final = 86_400
+from federation.policy import Parameter, Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """All that a decision may depend on, captured once a request.
+class Moment(admission.Moment):
+    """All that a decision may depend on: also what this department answers, and whether it does."""
 
-    ``holder`` is the requester's raw signing key; ``now`` in UTC seconds.
-    """
-
-    department: str
-    now: int
-    holder: bytes
-    purpose: int
-    policy: Policy
     answers: Mapping[str, Answering]
-    revoked: StatusLists | None
     paused: bool
 
 
@@ -60,6 +46,8 @@ Opening = tuple[str, int, int]
 ``ANY`` stands where the question has no line or does not depend on the size.
 """
 ANY: Final = -1
+_LINES: Final = frozenset({Form.THRESHOLD, Form.SUM})
+"""Forms that compare an amount with a line."""
 
 
 def admit_request(header: Header, moment: Moment, method: str) -> None:
@@ -69,10 +57,7 @@ def admit_request(header: Header, moment: Moment, method: str) -> None:
         Refused: WRONG_AUDIENCE, WRONG_METHOD, REQUEST_NOT_FRESH, POLICY_VERSION, NODE_PAUSED or
             STATUS_LIST_STALE.
     """
-    exchange.check_request(header, audience=moment.department, method=method, now=moment.now)
-    if header.policy_version != moment.policy.version:
-        raise Refused("POLICY_VERSION", version=moment.policy.version)
-    moment.policy.check_current(moment.now)
+    admission.check_request(header, moment, method)
     if moment.paused:
         raise Refused("NODE_PAUSED")
     status.check_fresh(moment.revoked, moment.now)
@@ -84,15 +69,7 @@ def admit(question: Question, shown: Consent, moment: Moment) -> Admitted:
     Raises:
         Refused: the code of the first step that says no.
     """
-    consent.check_consent(shown, audience=moment.department, holder=moment.holder, now=moment.now)
-    _check_claims(shown)
-    _check_status(shown, moment)
-    if shown.claims.purpose != moment.purpose:
-        raise Refused("CONSENT_WRONG_PURPOSE")
-    if shown.claims.policy_family != moment.policy.family:
-        raise Refused("POLICY_VERSION", version=moment.policy.version)
-    if shown.claims.policy_version > moment.policy.version:
-        raise Refused("POLICY_VERSION", version=moment.policy.version)
+    admission.check_token(shown, moment)
     grant = shown.grants.get((question.predicate, question.parameter))
     if grant is None:
         raise Refused("CONSENT_NOT_GRANTED", predicate=question.predicate)
@@ -131,7 +108,7 @@ def check_budget(cells: int, *, recheck: bool = False) -> None:
 def opening(admitted: Admitted) -> Opening | None:
     """Tell what a question opens of a quantity, None where it compares no amount."""
     predicate, parameter = admitted.answering.predicate, admitted.parameter
-    if predicate.form is Form.THRESHOLD and parameter is not None:
+    if predicate.form in _LINES and parameter is not None:
         by_size = parameter.per == "head"
         return predicate.quantity, parameter.per_head, admitted.grant.members if by_size else ANY
     if predicate.parameter is ParameterKind.SIZE:
@@ -166,30 +143,7 @@ def check_roll(claims: Claims, enrolled: frozenset[int]) -> None:
 
 def epochs(claims: Claims) -> set[int]:
     """Give the epochs that a token's pseudonyms may be of: its day of issue is rounded in UTC."""
-    return {epoch_of(claims.issued), epoch_of(claims.issued + _DAY - 1)}
-
-
-def _check_claims(shown: Consent) -> None:
-    """Refuse a token that says what this version does not know, or outlives its epoch."""
-    claims = shown.claims
-    latest = _latest_end(claims.issued)
-    if claims.basis not in BASES or claims.role not in ROLES or claims.expires > latest:
-        raise Refused("CONSENT_INVALID", why="basis, role or end")
-
-
-@lru_cache(maxsize=1_024)
-def _latest_end(issued: int) -> int:
-    """Give the latest end of a token issued on a day: tokens of one day share it."""
-    return epoch_end(epoch_of(issued + _DAY - 1)) + limits.EPOCH_GRACE
-
-
-def _check_status(shown: Consent, moment: Moment) -> None:
-    current = status.check_fresh(moment.revoked, moment.now).at(shown.claims.status_uri)
-    state = current.at(shown.claims.status_index)
-    if state is Status.INVALID:
-        raise Refused("CONSENT_REVOKED")
-    if state is not Status.VALID:
-        raise Refused("CONSENT_SUSPENDED")
+    return {epoch_of(claims.issued), epoch_of(claims.issued + DAY - 1)}
 
 
 def _check_grant(grant: Grant, answering: Answering) -> None:

@@ -14,7 +14,7 @@ from department_node import case_file, explain_screen, explaining, looking, look
 from department_node import doctor as doctors
 from department_node import node as nodes
 from department_node.beside import beside
-from department_node.doctor import Finding
+from department_node.finding import Finding
 from department_node.screen import columns
 from federation import party as parties
 from federation import words
@@ -87,7 +87,8 @@ def explain(
             explain_screen.conditions(at, explaining.named(query), steps)
             return
         party = parties.load(folder, PartyRole.NODE, SystemClock().now())
-        explain_screen.decided(at, explaining.decided(folder, query), party.policy)
+        one = explaining.decided(folder, query)
+        explain_screen.decided(at, one, party.policy, explaining.shared(party, one))
 
 
 @app.command()

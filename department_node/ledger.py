@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from department_node.evaluate import Person
 from federation.log.sqlite import append_all
+from federation.presentations import Token
 
 _SIZES: Final = (1, 2, 4, 8, 16, 64, 512)
 """Keys of one statement: a few sizes, so that every statement is prepared once."""
@@ -105,16 +106,6 @@ class Seen(NamedTuple):
 
 Opened = tuple[bytes, str, int, int]
 """Subject, quantity, line (T of one head, the predicate's unit) and size (members) of a cell."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A presentation to keep: ``household`` is its commitment where others belong to it."""
-
-    jti: bytes
-    sub: bytes = field(repr=False)
-    household: bytes | None
-    presentation: bytes = field(repr=False)
 
 
 @dataclass(slots=True, kw_only=True)

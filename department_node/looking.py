@@ -11,17 +11,17 @@ from datetime import date
 from pathlib import Path
 from typing import Self
 
-from department_node import beside, checking
+from department_node import beside, checking, contribution, parts
 from department_node import node as nodes
 from department_node.case_file import Case, CasePerson
 from department_node.catalogue import Answering, NodeCatalogue
-from department_node.evaluate import Minimized, Person, evaluate, period_of
+from department_node.evaluate import Minimized, Period, Person, bindings, evaluate, period_of
 from department_node.gate import Admitted
 from department_node.records import SqliteRecords
 from federation import catalogue as predicates
 from federation import ids
 from federation import party as parties
-from federation.catalogue import ParameterKind, Predicate
+from federation.catalogue import Form, ParameterKind, Predicate
 from federation.clock import SystemClock, business_date, epoch_of
 from federation.consent import Claims, Consent, Grant
 from federation.errors import BadInput, HeduiError, Refused, Unavailable
@@ -69,6 +69,8 @@ class Looking:
         self.now = SystemClock().now()
         self.today = business_date(self.now)
         self._catalogue = catalogue
+        sums = parts.answerings(catalogue, party.id, party.manifest.groups)
+        self._answers = {**catalogue.answers, **sums}
         self._records = records
         self._stack = ExitStack()
         self._stack.enter_context(records)
@@ -120,7 +122,7 @@ class Looking:
             BadInput: PREDICATE_UNKNOWN, PREDICATE_NOT_HERE or PARAMETER_CHOICE.
         """
         known = predicates.load().predicate(predicate)
-        if known.id not in self._catalogue.answers:
+        if known.id not in self._answers:
             raise BadInput("PREDICATE_NOT_HERE", predicate=known.id)
         rule = self.party.policy.rules.get(known.id)
         choices = rule.parameters if rule else ()
@@ -134,7 +136,7 @@ class Looking:
         self, predicate: str, parameter: str, subject: Subject, purpose: Purpose | None = None
     ) -> Look:
         """Evaluate one question about one person, for a purpose or any that is allowed."""
-        answering = self._catalogue.answers[predicate]
+        answering = self._answers[predicate]
         purpose = min(answering.purposes) if purpose is None else purpose
         known = self.party.policy.parameters.get(parameter)
         try:
@@ -148,15 +150,15 @@ class Looking:
 
     def every(self, subject: Subject, case: Case) -> Iterator[Look]:
         """Evaluate everything that may be asked of this node about a person of a case."""
-        for answering in self._catalogue.answers.values():
+        for answering in self._answers.values():
             rule = self.party.policy.rules.get(answering.predicate.id)
             for parameter in self._parameters(rule.parameters if rule else (), case):
                 yield self.look(answering.predicate.id, parameter, subject, case.purpose)
 
     def answer_columns(self) -> set[str]:
         """List the columns that any answer reads."""
-        read = (a.sql for a in self._catalogue.answers.values() if a.sql)
-        return {column for sql in read for column in self._columns(sql)}
+        read = (self._statements(one) for one in self._answers.values())
+        return {column for texts in read for sql in texts for column in self._columns(sql)}
 
     def roll_columns(self) -> set[str]:
         """List the columns that enrolment reads, blindly, once a person."""
@@ -196,13 +198,36 @@ class Looking:
         else:
             period = period_of(rule.period, self.today)
             person = subject.person if subject.enrolled else None
-            result = evaluate(admitted, person, period, self._records, _Declared())
+            if predicate.form is Form.SUM:
+                result = self._share(admitted, person, period)
+            else:
+                result = evaluate(admitted, person, period, self._records, _Declared())
+        read = [column for sql in self._statements(answering) for column in self._columns(sql)]
         return Look(
             predicate=predicate,
             parameter=value,
             answer=Answer(outcome=result.outcome, value=result.value),
-            columns=tuple(self._columns(answering.sql)) if answering.sql else (),
+            columns=tuple(dict.fromkeys(read)),
         )
+
+    def _share(self, admitted: Admitted, person: Person | None, period: Period) -> Minimized:
+        """Make sure of a person's part of a share; the amount itself is not even shown here."""
+        group = self.party.manifest.groups[admitted.answering.predicate.id]
+        bound = bindings(admitted, period)
+        statements = parts.statements(self._catalogue, group, self.party.id)
+        values = {
+            name: [self._records.scalar(sql, {**bound, "key": person.key})] if person else []
+            for name, sql in statements.items()
+        }
+        contribution.amount(group, self.party.id, values)
+        return Minimized(Outcome.CONTRIBUTED)
+
+    def _statements(self, answering: Answering) -> list[str]:
+        """List the statements behind an answer; a comparison of names has none."""
+        if answering.predicate.form is not Form.SUM:
+            return [answering.sql] if answering.sql else []
+        group = self.party.manifest.groups[answering.predicate.id]
+        return list(parts.statements(self._catalogue, group, self.party.id).values())
 
     def _columns(self, sql: str) -> list[str]:
         return [f"{table}.{column}" for table, column in self._records.columns_read(sql) if column]

@@ -129,9 +129,11 @@ def _ground(at: Terminal, own: Looking, case: Case) -> str:
 
 def _leaves(at: Terminal) -> str:
     return at.pick(
-        "下列每个问题至多一个答案(中间一栏),各 96 字节,带签名;没有证件号、姓名和原始记录",
+        "下列每个问题至多一个答案(中间一栏),各 96 字节,带签名;合计的份额全户一个,加密并加掩码;"
+        "没有证件号、姓名和原始记录",
         "at most one answer to each question below (the middle column), 96 bytes each, signed;"
-        " no number, no name and no record",
+        " of a sum one encrypted, masked number for the whole household; no number, no name and no"
+        " record",
     )
 
 

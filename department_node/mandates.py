@@ -19,7 +19,7 @@ from department_node.ledger import Kept, Ledger, StoredAnswer
 from department_node.mandate_books import KIND, MandateBooks, Place
 from department_node.mandate_gate import AdmittedBlock, Believers, Shown
 from department_node.matching import Roll
-from department_node.settling import Exchange, header, log_row
+from department_node.settling import Exchange
 from department_node.store import typed_errors
 from federation import catalogue, exchange
 from federation.clock import business_date
@@ -30,6 +30,7 @@ from federation.mandate_list import BlockAnswer, BlockQuestion
 from federation.manifest import PartyRole
 from federation.party import Party
 from federation.wire import codec, mandate_messages, signed
+from federation.wire.exchanged import header, log_row
 from federation.wire.mandate_messages import UnsignedBlock
 from federation.wire.signed import Opened
 

@@ -14,19 +14,19 @@ from sqlite3 import Connection
 from threading import Event, Thread
 from typing import Final, Self
 
-from department_node import catalogue, checking, enrolment, node_log, sentinel
+from department_node import catalogue, checking, enrolment, node_log, parts, sentinel
 from department_node.answer import Answerer, Sources
 from department_node.catalogue import NodeCatalogue
 from department_node.closing import Counter
+from department_node.contributing import Contributor
 from department_node.drafting import Facts
 from department_node.ledger import Ledger
 from department_node.mandates import MandateAnswerer
+from department_node.masking import POOL, POOL_MOST, Masking
 from department_node.matching import Roll
 from department_node.orders import Eraser
-from department_node.proving import Prover
 from department_node.records import RecordSource, SqliteRecords
 from department_node.sentinel import Guard, Sentinel
-from department_node.status_keeper import FIRST, REFRESH, StatusKeeper
 from department_node.steward import Pauses, Steward, Sweep
 from department_node.store import ENROLLED, FILE, Store
 from federation import catalogue as predicates
@@ -34,14 +34,17 @@ from federation import manifest, root
 from federation import party as parties
 from federation.clock import Clock, SystemClock, business_date, epoch_of
 from federation.errors import BadInput, Unavailable
+from federation.filling import Filler
 from federation.log.keeper import EVERY, Keeper
 from federation.manifest import PartyRole
 from federation.party import Party
+from federation.status_keeper import FIRST, REFRESH, StatusKeeper
 from federation.watching import Watch
 from federation.wire import description, log_service, server
 from federation.wire.channel import Peers
 from federation.wire.description import Description
 from federation.wire.log_service import while_sound
+from federation.wire.proving import Prover
 from federation.wire.registrar_client import RegistrarClient
 
 SERVICE: Final = "federation.v1.DepartmentNode"
@@ -53,7 +56,7 @@ _CHECKPOINT_LEAST: Final = 0.1
 _CHECKPOINT_MOST: Final = 30
 _SETTINGS: Final = {
     *("catalogue", "status_refresh", "checkpoint_seconds"),
-    *("one_core", "reflection", "enrol_workers"),
+    *("one_core", "reflection", "enrol_workers", "sum_pool"),
     *sentinel.SETTINGS,
 }
 
@@ -63,7 +66,8 @@ class Settings:
     """A node's own settings: catalogue file, seconds between two status lists, one core or all.
 
     ``checkpoint_seconds`` lie between two checkpoints of its log. ``reflection`` tells parties what
-    can be called; ``enrol_workers`` cores enrol the roll; ``guard`` says what is usual.
+    can be called; ``enrol_workers`` cores enrol the roll; ``sum_pool`` obfuscators wait for sums;
+    ``guard`` says what is usual.
     """
 
     catalogue: Path
@@ -72,6 +76,7 @@ class Settings:
     one_core: bool
     reflection: bool
     enrol_workers: int
+    sum_pool: int
     guard: Guard
 
 
@@ -144,6 +149,10 @@ class Node:
         roll = self._stack.enter_context(Roll(self.party.data / FILE))
         return MandateAnswerer(self.party, self._sources(), roll, beside)
 
+    def contributor(self, masking: Masking, beside: Answerer) -> Contributor:
+        """Put the contributing to sums together, beside the answering of questions."""
+        return Contributor(self.party, self._sources(), masking, beside)
+
     def prover(self) -> Prover:
         """Put the proving of exchanges together."""
         book = node_log.book(self.store)
@@ -211,9 +220,13 @@ class RunningNode:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._answerer = node.answerer()
+        self._masking = Masking(node.party, node.settings.sum_pool)
+        self._masking.open()
+        self._filler = Filler(self._masking.fill)
         methods = {
             "Ask": self._answerer.ask,
             "AskMandate": node.mandates(self._answerer).ask,
+            "Contribute": node.contributor(self._masking, self._answerer).contribute,
             "Count": Counter(node.party, node.store, node.clock).count,
             "Describe": self._describe,
             "Prove": node.prover().prove,
@@ -243,6 +256,7 @@ class RunningNode:
         self._node.status.start(self._node.settings.status_refresh, self._count)
         self._log = self._keeper.serve(self._over)
         self._steward.start()
+        self._filler.start()
         self._server.start()
         self._watch.start()
 
@@ -251,6 +265,7 @@ class RunningNode:
         self._watch.stop()
         self._server.stop()
         self._node.status.stop()
+        self._filler.stop()
         self._count()
         self._steward.stop()
         self._over.set()
@@ -261,14 +276,18 @@ class RunningNode:
         party = self._node.party
         self._server.renew(party.manifest, party.tls)
         self._node.peers.renew(party.tls)
+        self._masking.renewed()
 
     def _describe(self, _: str, request: bytes) -> bytes:
         description.check_request(request)
+        sums = parts.answerings(
+            self._node.catalogue, self._node.party.id, self._node.party.manifest.groups
+        )
         return description.encode(
             Description(
                 party=self._node.party.id,
                 version=version("hedui"),
-                predicates=tuple(sorted(self._node.catalogue.answers)),
+                predicates=tuple(sorted({**self._node.catalogue.answers, **sums})),
                 paused=self._node.paused_file.exists(),
             )
         )
@@ -333,10 +352,11 @@ def read_settings(party: Party) -> Settings:
     refresh = raw.get("status_refresh", REFRESH)
     one_core, reflection = raw.get("one_core", True), raw.get("reflection", False)
     workers = raw.get("enrol_workers", enrolment.WORKERS)
-    every = raw.get("checkpoint_seconds", EVERY)
+    every, pool = raw.get("checkpoint_seconds", EVERY), raw.get("sum_pool", POOL)
     good = isinstance(refresh, int | float) and _REFRESH_LEAST <= refresh <= _REFRESH_MOST
     good &= isinstance(every, int | float) and _CHECKPOINT_LEAST <= every <= _CHECKPOINT_MOST
     good &= type(workers) is int and 1 <= workers <= enrolment.WORKERS_MOST
+    good &= type(pool) is int and 0 <= pool <= POOL_MOST
     if unknown or not good or type(one_core) is not bool or type(reflection) is not bool:
         raise BadInput("SETTINGS_INVALID", file="party.toml", why="[node]")
     return Settings(
@@ -346,6 +366,7 @@ def read_settings(party: Party) -> Settings:
         one_core=one_core,
         reflection=reflection,
         enrol_workers=workers,
+        sum_pool=pool,
         guard=sentinel.guard(raw),
     )
 

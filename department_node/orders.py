@@ -20,7 +20,6 @@ from typing import Final
 from department_node import erasing
 from department_node.beside import beside
 from department_node.erasing import Ground
-from department_node.status_keeper import read_file
 from department_node.store import Store, typed_errors
 from federation import erasure, keyfile
 from federation import party as parties
@@ -29,6 +28,7 @@ from federation.erasure import ErasureOrder
 from federation.errors import BadInput, PeerFault, Refused, Unavailable
 from federation.party import Party
 from federation.status import StatusLists
+from federation.status_keeper import read_file
 from federation.strictjson import dumps, loads
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,9 @@ from federation.exchange import Answer, Outcome
 from federation.wire import codec
 
 Wanted = tuple[Admitted, Look, Seen]
-_FROZEN: Final = {Outcome.YES, Outcome.NO, Outcome.BAND, Outcome.COUNT, Outcome.ENUM}
+_FROZEN: Final = frozenset(
+    {Outcome.YES, Outcome.NO, Outcome.BAND, Outcome.COUNT, Outcome.ENUM, Outcome.CONTRIBUTED}
+)
 
 
 @dataclass(slots=True)

@@ -159,6 +159,16 @@ CREATE TABLE IF NOT EXISTS mandate_answered (
     entry INTEGER NOT NULL
 );
 
+-- Contributions to sums, by run (protocol note §7): begun before anything is encrypted, whole with the
+-- answer (its use apart) and the ciphertext. One that was begun and never became whole is lost, and
+-- refused for ever, as is one whose ciphertext was erased (begun = 0). No amount, no mask is here.
+CREATE TABLE IF NOT EXISTS contribution (
+    run BLOB NOT NULL UNIQUE,
+    begun INTEGER NOT NULL,
+    answer BLOB NOT NULL DEFAULT x'',
+    ciphertext BLOB NOT NULL DEFAULT x''
+);
+
 -- Orders of erasure that were followed, and what they brought: tokens of the person, rows of the log
 -- that are empty now, and requests about others too, of which only the person's items went.
 CREATE TABLE IF NOT EXISTS erasure (

@@ -138,12 +138,13 @@ class Sentinel:
 
     def _count(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
         rowid, sender, at, size, questions, beside, entry = row
-        self._traffic.note(at, sender, size // _STRIDE)
+        asked = list(split(questions))
+        self._traffic.note(at, sender, min(size // _STRIDE, len(asked)))  # a share is longer
         if beside is None:  # erased meanwhile
             return
         day, quantities = business_date(at).toordinal(), self._quantities
         compared: list[tuple[int, bytes, str]] = []
-        asked, tokens = list(split(questions)), ledger.read_tokens(beside)
+        tokens = ledger.read_tokens(beside)
         if len(asked) != len(tokens):  # another row's: the self-check will say so
             raise altered(entry)
         for n, (item, token) in enumerate(zip(asked, tokens, strict=True)):

@@ -14,17 +14,16 @@ from itertools import chain
 from sqlite3 import Connection
 from typing import Final
 
-from department_node.consents import Consents, Keeping, Shown
 from department_node.drafting import Draft, Drafter, Line, NotPrompt, Work
 from department_node.gate import Moment
 from department_node.ledger import Kept, Ledger, StoredAnswer, Writes
-from federation import ledger as ledgers
 from federation import limits
 from federation.errors import HeduiError, PeerFault, Refused
-from federation.exchange import Header, SaltedItem
-from federation.ledger import Items, LedgerEntry
-from federation.wire import codec, signed
-from federation.wire.codec import SignedBatch
+from federation.exchange import SaltedItem
+from federation.ledger import Items
+from federation.presentations import Consents, Keeping, Shown
+from federation.wire import codec, exchanged, signed
+from federation.wire.exchanged import header, log_row
 from federation.wire.signed import Opened, Unsigned
 
 KIND: Final = "ask"
@@ -33,11 +32,9 @@ _STRIDE: Final = limits.SALT_BYTES + limits.ANSWER_ITEM_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """A verified request, as it came, and the moment at which it is decided."""
+class Exchange(exchanged.Exchange):
+    """A verified request, as it came, and the moment at which this department decides it."""
 
-    opened: Opened
-    batch: SignedBatch
     moment: Moment
 
 
@@ -181,40 +178,6 @@ class Settler:
 
     def _prepared(self, request: Request, answers: Sequence[bytes]) -> Unsigned:
         return signed.prepare(header(self._party, request), answers)
-
-
-def header(party: str, exchange: Exchange) -> Header:
-    """Make the header of the answer to a request, its count and root apart."""
-    asked, moment = exchange.opened.header, exchange.moment
-    return Header(
-        method=asked.method,
-        sender=party,
-        audience=asked.sender,
-        qid=asked.qid,
-        issued=moment.now,
-        expires=moment.now + limits.REQUEST_LIFE,
-        purpose=asked.purpose,
-        policy_version=moment.policy.version,
-        n=len(exchange.opened.items),
-        root=signed.UNSET_ROOT,
-        request_hash=exchange.opened.digest,
-        status_list_digest=moment.revoked.digest if moment.revoked else b"",
-    )
-
-
-def log_row(kind: str, exchange: Exchange, answer: bytes, items: Items) -> tuple[bytes, bytes]:
-    """Write an exchange for the log: its record, and what lies beside it."""
-    sent, beside = exchange.batch.envelope, items.write()
-    entry = LedgerEntry(
-        at=exchange.moment.now,
-        kind=kind,
-        caller=exchange.opened.header.sender,
-        request=sent.payload,
-        request_signature=sent.signatures[0].sig,
-        answer=answer,
-        beside=ledgers.digest(beside),
-    )
-    return codec.encode_entry(entry), beside
 
 
 def _apart(requests: Sequence[Request], waiting: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -6,6 +6,7 @@ Knows the catalogue's TOML form. Does not guess a department's tables.
 from pathlib import Path
 from typing import Final
 
+from department_node.catalogue import components_of
 from federation.catalogue import JOINT, Catalogue, Form, ParameterKind, Predicate, Unit
 from federation.errors import BadInput
 from federation.party import Party
@@ -61,7 +62,9 @@ def write(folder: Path, party: Party, predicates: Catalogue) -> bool:
     """
     path = folder / FILE
     head = _HEAD.format(party=party.id)
-    rows = [_row(p, party) for p in predicates.for_kind(party.entry.kind) if p.form not in JOINT]
+    kind = party.entry.kind
+    rows = [_row(p, party) for p in predicates.for_kind(kind) if p.form not in JOINT]
+    rows += [_component(name, sums) for name, sums in components_of(kind, predicates).items()]
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(head + "\n".join(rows))
@@ -86,6 +89,22 @@ def _row(predicate: Predicate, party: Party) -> str:
             f"# purposes = [{purposes}]",
             '# scope = "city"',
             f'# sql = "{sql}"',
+            "",
+        ]
+    )
+
+
+def _component(name: str, sums: list[Predicate]) -> str:
+    """Write a part of sums over departments: it never leaves but masked and encrypted."""
+    units = sorted({one.unit.value for one in sums if one.unit is not Unit.PERCENT})
+    labels = ", ".join(f"{one.id} {one.zh.label}" for one in sums)
+    return "\n".join(
+        [
+            f"# {name}, a part of: {labels}",
+            f"# sum. The value: a whole number{' of ' + units[0] if units else ''}",
+            "# [[component]]",
+            f'# id = "{name}"',
+            '# sql = "SELECT sum(...) FROM ... WHERE id = :key"',
             "",
         ]
     )

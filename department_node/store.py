@@ -18,10 +18,10 @@ import sqlite_utils
 
 from department_node.evaluate import Person
 from department_node.ledger import Ledger
-from department_node.writer import Writer
 from federation.errors import BadInput, Unavailable
 from federation.log.sqlite import LOG_SCHEMA
 from federation.party import private_file
+from federation.writer import Writer
 
 FILE: Final = "node.sqlite"
 VERSION: Final = 3

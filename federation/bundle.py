@@ -11,6 +11,7 @@ a receipt says, and believes nothing: the auditor's verifier does.
     report.json                   what the centre reported
     status/<digest>/0.jwt         the lists that an answer's header names by their joint digest
     tokens/<digest>.sd-jwt        the presentations by which was consented, by SHA-256
+    transcripts/001.json          one run of a sum each (``transcript``), without presentations
 
 An archive has one spelling: stored, dated 1980-01-01, names rising, nothing between or behind. So
 what ``read`` gives is all there is, and no other reader sees anything else in it.
@@ -42,8 +43,9 @@ REPORT: Final = "report.json"
 _NAME: Final = re.compile(
     r"contents\.json|report\.json|documents/(root|manifest-[0-9]+|policy-[a-z0-9_-]+)\.json"
     r"|receipts/[0-9]{3,5}|status/[0-9a-f]{64}/[0-9]\.jwt|tokens/[0-9a-f]{64}\.sd-jwt"
+    r"|transcripts/[0-9]{3,5}\.json"
 )
-"""Nothing else has a place yet; ``transcripts/`` is kept for those of sums."""
+"""Nothing else has a place."""
 _NAME_MOST: Final = 100
 _KEYS: Final = frozenset(
     {"format", "federation", "coordinator", "case", "commission", "operator", "made"}

@@ -115,7 +115,10 @@ class Wording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicate:
-    """One question that may be asked about one person (or, for joint forms, one household)."""
+    """One question that may be asked about one person (or, for joint forms, one household).
+
+    A ``declared`` sum is compared with what the household declared and a line together.
+    """
 
     id: str
     name: str
@@ -132,6 +135,7 @@ class Predicate:
     zh: Wording
     en: Wording
     mandate: bool = False
+    declared: bool = False
 
     def label(self, lang: str) -> str:
         """Give the label in ``zh`` or ``en``."""
@@ -301,6 +305,7 @@ def _predicate(row: Fields) -> Predicate:
         zh=_wording(row.table("zh"), LABEL_ZH),
         en=_wording(row.table("en"), LABEL_EN),
         mandate=row.mark("mandate"),
+        declared=row.mark("declared"),
     )
     row.done()
     return one
@@ -324,6 +329,8 @@ def _check(one: Predicate, row: Fields, known: frozenset[str]) -> None:
         raise row.fault(f"{one.id}: departments are empty for a derived form, and only there")
     if one.mandate and not _is_membership(one):
         raise row.fault(f"{one.id}: a mandate asks who stands in a register, and nothing else")
+    if one.declared and one.form is not Form.SUM:
+        raise row.fault(f"{one.id}: only a sum is compared with what was declared")
     if one.parameter not in _PARAMETERS[one.form]:
         raise row.fault(f"{one.id}: a {one.form} takes no parameter {one.parameter}")
     _check_register(one, row)

@@ -63,6 +63,8 @@ def add(old: Manifest, entry: PartyEntry, keys: PseudonymKeys, edition: Edition)
 def remove(old: Manifest, party: str, edition: Edition) -> Manifest:
     """Let a party go: from the next version on nobody takes a call or a signature of its keys.
 
+    The sums that it had a part in are asked no more: a group is never asked in part.
+
     Raises:
         BadInput: CHANGE_INVALID.
     """
@@ -74,6 +76,7 @@ def remove(old: Manifest, party: str, edition: Edition) -> Manifest:
         edition,
         parties={name: one for name, one in old.parties.items() if name != party},
         pseudonym_keys={of: key for of, key in old.pseudonym_keys.items() if of[0] != party},
+        groups={name: one for name, one in old.groups.items() if party not in one.parties},
     )
 
 
@@ -166,8 +169,7 @@ def next_root(
 def missing_epochs(manifest: Manifest, now: int) -> list[tuple[str, int]]:
     """Name the departments and years, of this year and the next, that have no key yet."""
     years = epoch_of(now), epoch_of(now) + 1
-    nodes = manifest.having(PartyRole.NODE)
-    wanted = [(node.id, year) for node in nodes for year in years]
+    wanted = [(one.id, year) for one in manifest.audiences() for year in years]
     return [of for of in wanted if of not in manifest.pseudonym_keys]
 
 
@@ -188,6 +190,7 @@ def describe(old: Manifest, new: Manifest) -> Iterator[Said]:
         yield Said(f"移除 {name}", f"{name} leaves")
     for name, entry in new.parties.items():
         yield from _differs(old.parties.get(name), entry)
+    yield from _groups(old, new)
     yield from _years("新增", "new", new, old)
     yield from _years("撤下", "withdrawn", old, new)
     for department, year in sorted(old.pseudonym_keys.keys() & new.pseudonym_keys.keys()):
@@ -207,6 +210,17 @@ def describe_root(old: RootDocument, new: RootDocument) -> Iterator[Said]:
         yield Said(f"新增根密钥 {kid}", f"new root key {kid}")
     for kid in old.root.keys.keys() - new.root.keys.keys():
         yield Said(f"撤下根密钥 {kid}", f"root key {kid} is withdrawn")
+
+
+def _groups(old: Manifest, new: Manifest) -> Iterator[Said]:
+    """Say which sums are asked of others from now on, or no more."""
+    for name in sorted(old.groups.keys() | new.groups.keys()):
+        before, after = old.groups.get(name), new.groups.get(name)
+        if after is None:
+            yield Said(f"不再合计 {name}", f"the sum {name} is asked no more")
+        elif before != after:
+            listed = ", ".join(sorted(after.parties))
+            yield Said(f"{name} 由这些方合计:{listed}", f"the sum {name} is of {listed}")
 
 
 def _years(zh: str, en: str, has: Manifest, lacks: Manifest) -> Iterator[Said]:

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from crypto.errors import CryptoError
 from crypto.keys import SigningKey, VerifyKey
-from federation import limits
+from federation import limits, summing
 from federation.errors import PeerFault, Refused
 from federation.exchange import Purpose
 from federation.shapes import sized, text, whole
 from federation.strictjson import Json, b64, dumps, exactly, loads, unb64
+from federation.summing import SumGrant
 
 ALGORITHM: Final = "Ed25519"
 TYPE: Final = "dc+sd-jwt"
@@ -28,7 +29,7 @@ _CLAIMS: Final = frozenset(
     | {"_sd_alg"}
 )
 _GRANT_KEYS: Final = frozenset({"predicate", "parameter", "form", "max_uses"})
-_GRANT_OPTIONAL: Final = frozenset({"members", "args", "recheck"})
+_GRANT_OPTIONAL: Final = frozenset({"members", "args", "recheck", "sum"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,8 @@ class Grant:
     """Permission for one question: predicate, policy parameter, form and number of uses.
 
     ``members`` is the signed household size of a threshold; ``args`` are 32-byte pseudonyms; a
-    ``recheck`` is looked up anew, once, on a signed objection (protocol §5).
+    ``recheck`` is looked up anew, once, on a signed objection (protocol §5); ``joint`` is what a
+    sum needs (§7).
     """
 
     predicate: str
@@ -46,6 +48,7 @@ class Grant:
     members: int = 0
     args: tuple[bytes, ...] = ()
     recheck: bool = False
+    joint: SumGrant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +287,7 @@ def _read_grant(disclosure: bytes) -> Grant:
         members=whole(value.get("members", 0), 0, 1_000),
         args=tuple(sized(a, 32) for a in _list(value.get("args", []), 100)),
         recheck=_true(value, "recheck"),
+        joint=summing.read(value["sum"]) if "sum" in value else None,
     )
 
 
@@ -374,6 +378,8 @@ def _grant_json(grant: Grant) -> Json:
         value["args"] = [b64(a) for a in grant.args]
     if grant.recheck:
         value["recheck"] = True
+    if grant.joint:
+        value["sum"] = summing.write(grant.joint)
     return value
 
 

@@ -13,8 +13,8 @@ from typing import Final
 from federation import limits
 from federation.errors import PeerFault
 from federation.exchange import Purpose
-from federation.shapes import text, whole
-from federation.strictjson import dumps, loads
+from federation.shapes import sized, text, whole
+from federation.strictjson import b64, dumps, loads
 
 CONSENT: Final = "CONSENT"
 """The legal basis of a signed consent (protocol §3)."""
@@ -61,13 +61,18 @@ class ConsentPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantRequest:
-    """Permission asked for one question about one person (by index) at one department."""
+    """Permission asked for one question about one person (by index) at one department.
+
+    ``declared`` commits to a household's declared total (``summing.commit``): at the tally, for a
+    sum that is compared with it, and nowhere else.
+    """
 
     person: int
     department: str
     predicate: str
     parameter: str = ""
     max_uses: int = 1
+    declared: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +142,7 @@ def paper(consent_no: str, person: int, evidence: bytes) -> bytes:
 
 def write_grants(grants: Iterable[GrantRequest]) -> bytes:
     """Write grants as the registrar keeps them beside its log's entry: canonical JSON."""
-    return dumps([[g.person, g.department, g.predicate, g.parameter, g.max_uses] for g in grants])
+    return dumps([_row(grant) for grant in grants])
 
 
 def read_grants(data: bytes) -> tuple[GrantRequest, ...]:
@@ -153,14 +158,20 @@ def read_grants(data: bytes) -> tuple[GrantRequest, ...]:
     return grants
 
 
+def _row(one: GrantRequest) -> list[object]:
+    row = [one.person, one.department, one.predicate, one.parameter, one.max_uses]
+    return [*row, b64(one.declared)] if one.declared else row
+
+
 def _grant(row: object) -> GrantRequest:
     match row:
-        case [person, department, predicate, parameter, max_uses]:
+        case [person, department, predicate, parameter, max_uses, *declared]:
             return GrantRequest(
                 person=whole(person, 0, limits.HOUSEHOLD_PERSONS - 1),
                 department=text(department),
                 predicate=text(predicate),
                 parameter=text(parameter),
                 max_uses=whole(max_uses, 1, limits.GRANT_USES),
+                declared=b"".join(sized(one, 32) for one in declared),
             )
     raise PeerFault("MALFORMED", message="grant")

@@ -104,6 +104,10 @@ class HeduiError(Exception):
         said = f"{kind.en.title} {kind.en.help}" if kind else ""
         return {name: v for name, v in self.details.items() if "{" + name + "}" not in said}
 
+    def both(self) -> str:
+        """Say what happened in one line in both languages, for a log with any reader."""
+        return f"{self.title('zh')} {self.title('en')}  {self}"
+
     def _fill(self, lang: str, part: str) -> str:
         kind = table().get(self.code)
         if kind is None:

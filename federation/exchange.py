@@ -17,7 +17,12 @@ PAYLOAD_TYPE: Final = "application/vnd.hedui.header.v1+protobuf"
 ASK: Final = "federation.v1.DepartmentNode/Ask"
 ASK_STREAM: Final = "federation.v1.DepartmentNode/AskStream"
 """Carries requests whose headers name ``ASK``: they are the same, and so are their answers."""
+CONTRIBUTE: Final = "federation.v1.DepartmentNode/Contribute"
+COMPARE: Final = "federation.v1.Tally/Compare"
+TEST: Final = "federation.v1.Tally/Test"
 ASK_MANDATE: Final = "federation.v1.DepartmentNode/AskMandate"
+SUMMING: Final = frozenset({CONTRIBUTE, COMPARE, TEST})
+"""Rounds of a sum: behind the questions of a request is an item that says what is to be done."""
 RECORD_CONSENT: Final = "federation.v1.Registrar/RecordConsent"
 ISSUE_TOKENS: Final = "federation.v1.Registrar/IssueTokens"
 REVOKE_CONSENT: Final = "federation.v1.Registrar/RevokeConsent"
@@ -51,6 +56,9 @@ class Outcome(IntEnum):
     STALE = 8
     REFUSED = 9
     PRESENT_AGAIN = 10
+    CONTRIBUTED = 11
+    COMPARED = 12
+    ABORTED = 13
     UNAVAILABLE = 99
 
 
@@ -93,6 +101,14 @@ class Refusal(IntEnum):
     THRESHOLDS_EXHAUSTED = 24
     MANDATE_INVALID = 25
     MANDATE_EXHAUSTED = 26
+    SUM_SLOTS = 27
+    SUM_PERIOD = 28
+    SUM_CLOSED = 29
+    SUM_RUNS_EXHAUSTED = 30
+    SUM_AMOUNT = 31
+    SUM_GROUP = 32
+    SUM_ATTEMPT = 33
+    SUM_MALFORMED = 34
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

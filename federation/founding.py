@@ -13,22 +13,30 @@ Does not know any running party, nor how a federation changes.
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from crypto import labels, oprf
+from crypto import elgamal, labels, masks, oprf, paillier
 from crypto.keys import SealCost, SigningKey
-from federation import catalogue, certificates, keyfile, manifest, policy, root
+from federation import catalogue, certificates, grouping, keyfile, manifest, policy, root
 from federation.certificates import Authority
 from federation.clock import epoch_of
 from federation.errors import BadInput
-from federation.manifest import Manifest, PartyEntry, PartyRole
+from federation.group import Group, TallyKeys
+from federation.manifest import AUDIENCES, Manifest, PartyEntry, PartyRole
 from federation.party import SIGNING, TLS, passphrase
 from federation.root import Root, RootDocument
 from federation.strictjson import b64
 from federation.wire.channel import TlsIdentity
 
+SUM_FILE: Final = "sum.key"
+"""Holds an X25519 key: of a department or the tally for masks, of an auditor for sealed seeds."""
+SUM: Final = "hedui/sum"
+PAILLIER_FILE: Final = "paillier.key"
+PAILLIER: Final = "hedui/paillier"
+ELGAMAL_FILE: Final = "elgamal.key"
+ELGAMAL: Final = "hedui/elgamal"
 PSEUDONYM_SEED: Final = "hedui/pseudonym-seed"
 ROOT_KEY: Final = "hedui/root"
 CA_KEY: Final = "hedui/ca"
@@ -83,6 +91,8 @@ class Made:
     entry: PartyEntry
     key: SigningKey = field(repr=False)
     tls: TlsIdentity = field(repr=False)
+    sealed: Mapping[str, tuple[str, bytes]] = field(repr=False, default_factory=dict)
+    """What else lies sealed in its folder: purpose and bytes, by the file's name."""
 
 
 def found(folder: Path, plan: FederationPlan, progress: Progress = lambda _: None) -> Manifest:
@@ -97,8 +107,9 @@ def found(folder: Path, plan: FederationPlan, progress: Progress = lambda _: Non
     first = _first_root(plan, roots)
     authority = certificates.make_authority(plan.federation, plan.now, plan.days * ROOT_LIFE)
     made = [make(party, authority, plan.now, plan.days) for party in plan.parties]
+    made, groups = _summing(plan, made)
     seeds = {epoch: os.urandom(32) for epoch in (epoch_of(plan.now), epoch_of(plan.now) + 1)}
-    document = _manifest(plan, authority, made, seeds)
+    document = replace(_manifest(plan, authority, made, seeds), groups=groups)
     signers = roots[: plan.threshold]
     documents = {
         "root.json": root.sign(root.write(first), root.PAYLOAD_TYPE, roots),
@@ -154,6 +165,8 @@ def write(folder: Path, made: Made, cost: SealCost) -> None:
     secret = new_passphrase(folder)
     keyfile.save(folder / "signing.key", made.key.seed, secret, purpose=SIGNING, cost=cost)
     keyfile.save(folder / "tls.key", made.tls.key, secret, purpose=TLS, cost=cost)
+    for name, (purpose, data) in made.sealed.items():
+        keyfile.save(folder / name, data, secret, purpose=purpose, cost=cost)
     (folder / "party.toml").write_text(_settings(made.plan), "utf-8")
 
 
@@ -212,6 +225,9 @@ def _check(folder: Path, plan: FederationPlan) -> None:
         raise BadInput("PLAN_INVALID", why="threshold of root keys")
     if not manifest.fits_name(plan.federation) or not 1 <= plan.days <= DAYS_MOST:
         raise BadInput("PLAN_INVALID", why="name of the federation, or days")
+    roles = [party.role for party in plan.parties]
+    if roles.count(PartyRole.TALLY) > (PartyRole.AUDITOR in roles):
+        raise BadInput("PLAN_INVALID", why="one tally at most, and an auditor beside it")
     for party in plan.parties:
         check_party(party)
 
@@ -235,7 +251,7 @@ def _manifest(
     pseudonym_keys = {
         (m.entry.id, epoch): public_key(seed, m.entry.id, epoch)
         for m in made
-        if m.entry.role is PartyRole.NODE
+        if m.entry.role in AUDIENCES
         for epoch, seed in seeds.items()
     }
     return Manifest(
@@ -248,6 +264,47 @@ def _manifest(
         parties={m.entry.id: m.entry for m in made},
         pseudonym_keys=pseudonym_keys,
     )
+
+
+def _summing(plan: FederationPlan, made: Sequence[Made]) -> tuple[list[Made], Mapping[str, Group]]:
+    """Draw the keys of sums and form the groups, where a tally takes part."""
+    tallies = [one for one in made if one.entry.role is PartyRole.TALLY]
+    if not tallies:
+        return list(made), {}
+    secrets = {
+        one.entry.id: os.urandom(masks.KEY_SIZE)
+        for one in made
+        if one.entry.role in {*AUDIENCES, PartyRole.AUDITOR}
+    }
+    public = {name: masks.public_key(secret) for name, secret in secrets.items()}
+    paillier_key = paillier.PrivateKey.generate()
+    secret, elgamal_key = elgamal.key_pair(os.urandom)
+    own = {
+        PAILLIER_FILE: (PAILLIER, paillier_key.to_bytes()),
+        ELGAMAL_FILE: (ELGAMAL, secret),
+    }
+    name = tallies[0].entry.id
+    known = catalogue.load()
+    groups = grouping.form(
+        known,
+        policy.parse(plan.policy, known),
+        [one.entry for one in made if one.entry.role is PartyRole.NODE],
+        grouping.Keys(
+            masks=public,
+            tally=TallyKeys(
+                id=name,
+                paillier=paillier_key.public.to_bytes(),
+                elgamal=elgamal_key,
+                mask=public[name],
+            ),
+            auditor=next(public[o.entry.id] for o in made if o.entry.role is PartyRole.AUDITOR),
+        ),
+    )
+    sealed = {
+        party: {SUM_FILE: (SUM, key), **(own if party == name else {})}
+        for party, key in secrets.items()
+    }
+    return [replace(one, sealed=sealed.get(one.entry.id, {})) for one in made], groups
 
 
 def _write_root(

@@ -11,6 +11,8 @@ ITEMS: Final = 1_000
 """Most questions in one request (protocol §4)."""
 ITEM_BYTES: Final = 512
 """Largest question or answer item, bytes."""
+ITEM_MOST: Final = (1 << 16) - 1
+"""Longest item that is refused in its place, bytes: longer ones are refused with the request."""
 ANSWER_ITEM_BYTES: Final = 96
 """Every answer item is padded to exactly this size, bytes: one size class (protocol §4)."""
 ANSWER_NUMBER: Final = (1 << 31) - 1
@@ -83,6 +85,10 @@ COUNT_TOKENS: Final = 100
 """Most tokens of one call for counts."""
 ALERT_BYTES: Final = 4 * 1024
 """Largest signed alert, bytes."""
+SUM_ITEM_BYTES: Final = 256 * 1024
+"""Largest last item of a sum's message, bytes: the signed abort takes most of it."""
+VERDICT_BYTES: Final = 4 * 1024
+"""Largest signed verdict of an auditor on an aborted run, bytes."""
 RECEIPT_BYTES: Final = MESSAGE_BYTES
 """Largest receipt, bytes: enclosed status lists take most of it."""
 RECEIPT_LISTS: Final = 6

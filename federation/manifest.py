@@ -15,8 +15,9 @@ from crypto.errors import CryptoError
 from crypto.keys import VerifyKey
 from crypto.note import NoteKey
 from crypto.suites import ED25519
-from federation import keyentry
+from federation import group, keyentry
 from federation.errors import PeerFault
+from federation.group import Group
 from federation.root import Root
 from federation.strictjson import Json, b64, dumps, exactly, loads, unb64
 
@@ -24,7 +25,7 @@ PAYLOAD_TYPE: Final = "application/vnd.hedui.manifest.v1+json"
 
 _KEYS: Final = frozenset(
     {"federation", "version", "issued", "expires", "demonstration", "ca", "parties"}
-    | {"pseudonym_keys"}
+    | {"pseudonym_keys", "groups"}
 )
 _PARTY_KEYS: Final = frozenset(
     {"id", "role", "kind", "zh", "en", "endpoint", "keys", "certificates"}
@@ -35,13 +36,21 @@ _ID: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class PartyRole(StrEnum):
-    """What a party is in the federation; auditors and witnesses answer nobody's questions."""
+    """What a party is in the federation; auditors and witnesses answer nobody's questions.
+
+    A tally compares sums for the coordinator (protocol note §7).
+    """
 
     REGISTRAR = "registrar"
     COORDINATOR = "coordinator"
     NODE = "node"
     AUDITOR = "auditor"
     WITNESS = "witness"
+    TALLY = "tally"
+
+
+AUDIENCES: Final = (PartyRole.NODE, PartyRole.TALLY)
+"""Roles that consent tokens are issued for: each such party has pseudonym keys of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +78,8 @@ class PartyEntry:
 class Manifest:
     """A verified manifest. Times in UTC seconds; ``pseudonym_keys`` by (department, epoch).
 
-    ``ca`` is one PEM certificate, or two while the authority is exchanged. ``digest`` is the
-    SHA-256 of what root keys signed.
+    ``groups`` stand by the predicate that is asked as a sum. ``ca`` is one PEM certificate, or two
+    while the authority is exchanged. ``digest`` is the SHA-256 of what root keys signed.
     """
 
     federation: str
@@ -81,6 +90,7 @@ class Manifest:
     ca: bytes
     parties: Mapping[str, PartyEntry]
     pseudonym_keys: Mapping[tuple[str, int], bytes]
+    groups: Mapping[str, Group] = field(default_factory=dict)
     digest: bytes = field(default=b"", compare=False, repr=False)
 
     def party(self, party: str, role: PartyRole | None = None) -> PartyEntry:
@@ -97,6 +107,10 @@ class Manifest:
     def having(self, role: PartyRole) -> list[PartyEntry]:
         """List the parties of one role, in the manifest's order."""
         return [entry for entry in self.parties.values() if entry.role is role]
+
+    def audiences(self) -> list[PartyEntry]:
+        """List the parties that consent tokens are issued for, in the manifest's order."""
+        return [entry for entry in self.parties.values() if entry.role in AUDIENCES]
 
     @property
     def registrar(self) -> PartyEntry:
@@ -168,6 +182,7 @@ def write(manifest: Manifest) -> bytes:
                 {"department": department, "epoch": epoch, "public": b64(key)}
                 for (department, epoch), key in sorted(manifest.pseudonym_keys.items())
             ],
+            "groups": [group.write(one) for one in manifest.groups.values()],
         }
     )
 
@@ -210,6 +225,8 @@ def _manifest(value: Any, digest: bytes) -> Manifest:
     if not fits_name(raw["federation"]):
         raise ValueError("federation")
     listed = [exactly(row, _PSEUDONYM_KEYS, "pseudonym_key") for row in raw["pseudonym_keys"]]
+    groups = [group.read(row) for row in raw["groups"]]
+    _check_groups(groups, by_id)
     return Manifest(
         federation=_text(raw["federation"]),
         version=_whole(raw["version"]),
@@ -222,8 +239,19 @@ def _manifest(value: Any, digest: bytes) -> Manifest:
             (_text(row["department"]), _whole(row["epoch"])): unb64(row["public"], "key")
             for row in listed
         },
+        groups={one.predicate: one for one in groups},
         digest=digest,
     )
+
+
+def _check_groups(groups: list[Group], parties: Mapping[str, PartyEntry]) -> None:
+    """Refuse groups of strangers, and two for one question."""
+    if len({one.predicate for one in groups}) != len(groups):
+        raise ValueError("groups")
+    for one in groups:
+        roles = [parties[member.id].role for member in one.departments]
+        if set(roles) != {PartyRole.NODE} or parties[one.tally.id].role is not PartyRole.TALLY:
+            raise ValueError("group")
 
 
 def _entry(row: Json) -> PartyEntry:

@@ -19,6 +19,9 @@ _BARE = {
     Outcome.UNKNOWN_IDENTITY: "unknown_identity",
     Outcome.STALE: "stale",
     Outcome.PRESENT_AGAIN: "present_again",
+    Outcome.CONTRIBUTED: "contributed",
+    Outcome.COMPARED: "compared",
+    Outcome.ABORTED: "aborted",
 }
 
 

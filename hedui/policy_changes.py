@@ -174,7 +174,7 @@ def _frozen(at: Terminal) -> str:
 
 def _lines(lines: Lines, one: Compared, at: Terminal) -> Iterator[str]:
     predicate = one.catalogue.predicate(lines.predicate)
-    yield f"\n{predicate.id}  {predicate.label(at.lang)}  ({_departments(predicate, at)})"
+    yield from policy_screen.headed(predicate, at)
     for policy, marks in ((one.old, lines.old), (one.new, lines.new)):
         drawn = policy_screen.drawn(
             marks,

@@ -51,7 +51,7 @@ _MARKS: Final = {True: "✓", False: "✗", None: "▲"}
 @app.command()
 def explain(
     predicates: Annotated[
-        list[str] | None, typer.Argument(metavar="[P50 …]", help="in detail 详细说明的项目")
+        list[str] | None, typer.Argument(metavar="[P29 …]", help="in detail 详细说明的项目")
     ] = None,
     file: FileOption = None,
     folder: HomeOption = None,

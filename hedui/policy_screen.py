@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from department_node.screen import columns, fold
-from federation import catalogue, ladder, limits
-from federation.catalogue import Catalogue, ParameterKind, Predicate
+from federation import catalogue, ladder, limits, summing
+from federation.catalogue import Catalogue, Form, ParameterKind, Predicate
 from federation.exchange import Purpose
 from federation.parameter import Parameter
 from federation.policy import Policy, Rule
@@ -102,9 +102,9 @@ def overview(shown: Shown, rules: Sequence[Rule], at: Terminal) -> None:
             at.emit(as_json(shown, rule, at))
     at.say("", "")
     say(
-        "右栏:所有允许的问题合起来,最多能把人分到的组。详情:hedui policy explain P50",
+        "右栏:所有允许的问题合起来,最多能把人分到的组。详情:hedui policy explain P29",
         "Right: the groups into which all allowed questions together can sort people at most."
-        " More: hedui policy explain P50",
+        " More: hedui policy explain P29",
         at,
     )
 
@@ -113,11 +113,8 @@ def detail(shown: Shown, rule: Rule, at: Terminal) -> None:
     """Show all that a policy says about one question, with its ladder drawn."""
     predicate, values = shown.predicate(rule), shown.policy.values(rule)
     at.emit(as_json(shown, rule, at))
-    departments = at.pick("、", ", ").join(
-        catalogue.kind(one).label(at.lang) for one in predicate.departments
-    )
     lines = [
-        f"\n{predicate.id}  {predicate.label(at.lang)}  ({departments})",
+        *headed(predicate, at),
         *(f"{' ' * _INDENT}{line}" for line in fold(predicate.question(at.lang), width() - 2)),
         columns(_facts(shown, rule, at), indent=_INDENT, width=width()),
     ]
@@ -128,6 +125,14 @@ def detail(shown: Shown, rule: Rule, at: Terminal) -> None:
     lines += _picture(shown, rule, at)
     text = "\n".join(lines)
     at.say(text, text)
+
+
+def headed(predicate: Predicate, at: Terminal) -> list[str]:
+    """Name a question and its departments, below an empty line."""
+    departments = at.pick("、", ", ").join(
+        catalogue.kind(one).label(at.lang) for one in predicate.departments
+    )
+    return ["", *fold(f"{predicate.id}  {predicate.label(at.lang)}  ({departments})", width())]
 
 
 def as_json(shown: Shown, rule: Rule, at: Terminal) -> dict[str, object]:
@@ -188,7 +193,9 @@ def _by_department(
 
 def _line(shown: Shown, rule: Rule, usual: frozenset[Purpose], at: Terminal) -> tuple[str, ...]:
     predicate = shown.predicate(rule)
-    told = _BAR.join(shown.groups(rule, at)) or _not_yet(at)
+    told = _BAR.join(shown.groups(rule, at)) or _derived(at)
+    if predicate.form is Form.SUM:
+        told += at.pick("(多部门合计)", " (a sum)")
     if rule.purposes != usual:
         purposes = policy_words.purposes(rule.purposes, at)
         told += at.pick(f" ({purposes})", f"  ({purposes})")
@@ -202,7 +209,12 @@ def _facts(shown: Shown, rule: Rule, at: Terminal) -> Iterable[tuple[str, str]]:
     yield at.pick("用途", "purposes"), policy_words.purposes(rule.purposes, at)
     yield at.pick("口径", "period"), _terms(rule, at)
     outcomes = policy_words.outcomes(predicate, values)
-    yield at.pick("可能的回答", "outcomes"), " · ".join(outcomes) or _not_yet(at)
+    told = " · ".join(outcomes) or _derived(at)
+    if predicate.form is Form.SUM:
+        told += at.pick(
+            "(由多个部门合计,不单独回答)", " (a sum over departments: none answers it alone)"
+        )
+    yield at.pick("可能的回答", "outcomes"), told
     told = _BAR.join(shown.groups(rule, at))
     if any(one.kind == ParameterKind.RUNG and one.per == "head" for one in values):
         sizes = at.pick("、", ", ").join(str(one) for one in shown.members)
@@ -210,7 +222,7 @@ def _facts(shown: Shown, rule: Rule, at: Terminal) -> Iterable[tuple[str, str]]:
     if told:
         yield at.pick("最多知道", "told at most"), told
     if rule.quantity:
-        yield at.pick("限度", "limit"), _limit(at)
+        yield at.pick("限度", "limit"), _limit(predicate, at)
 
 
 def _terms(rule: Rule, at: Terminal) -> str:
@@ -222,7 +234,12 @@ def _terms(rule: Rule, at: Terminal) -> str:
     return at.pick("{};{}", "{}; {}").format(month if rule.period == "month" else twelve, age)
 
 
-def _limit(at: Terminal) -> str:
+def _limit(predicate: Predicate, at: Terminal) -> str:
+    if predicate.form is Form.SUM:
+        runs = summing.RUNS_A_YEAR
+        return at.pick(
+            f"每人每年至多合计 {runs} 次", f"added up at most {runs} times a person and year"
+        )
     lines, sizes = limits.LINES_A_QUANTITY, limits.SIZES_A_QUANTITY
     return at.pick(
         f"每人每年至多 {lines} 条规定线、{sizes} 种家庭人数;同一期间再问,回答不变",
@@ -251,5 +268,5 @@ def _picture(shown: Shown, rule: Rule, at: Terminal) -> list[str]:
     return drawn((*lines, *edges), lambda mark: policy_words.amount(mark, predicate.unit, at))
 
 
-def _not_yet(at: Terminal) -> str:
-    return at.pick("由多个部门合计,不单独回答", "a sum over departments: none answers it alone")
+def _derived(at: Terminal) -> str:
+    return at.pick("由中心推算,不问任何部门", "worked out at the centre: no department is asked")

@@ -62,7 +62,7 @@ def groups(
 
     ``members`` are the household sizes asked with: one, or two within a year.
     """
-    if predicate.form in JOINT:
+    if predicate.form in JOINT and predicate.form is not Form.SUM:
         return ()
     match predicate.parameter:
         case ParameterKind.RUNG | ParameterKind.BAND:
@@ -82,7 +82,9 @@ def groups(
 
 
 def outcomes(predicate: Predicate, values: Sequence[Parameter]) -> tuple[str, ...]:
-    """List the outcomes that a department may send, as the protocol writes them."""
+    """List the outcomes that may be told, as the protocol writes them."""
+    if predicate.form is Form.SUM:
+        return tuple(one.name for one in _YES_NO)
     codes = [outcome_text(one, predicate.values) for one in _answers(predicate, values)]
     if predicate.register is Register.POPULATION:
         codes.append(Outcome.NO_RECORD.name)
@@ -100,7 +102,7 @@ def _answers(predicate: Predicate, values: Sequence[Parameter]) -> list[Answer]:
             known = [Answer(outcome=Outcome.ENUM, value=k) for k in range(len(predicate.values))]
             absent = predicate.register is Register.EVENT and "none" not in predicate.values
             return [*known, Answer(outcome=Outcome.NO)] if absent else known
-        case Form.SUM | Form.COMPOSITE | Form.DERIVED:
+        case Form.COMPOSITE | Form.DERIVED:
             return []
         case _:
             return [Answer(outcome=one) for one in _YES_NO]

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from federation import limits
-from federation.catalogue import JOINT, Catalogue
+from federation.catalogue import JOINT, Catalogue, Form
 from federation.clock import business_date
 from federation.consenting import (
     CONSENT,
@@ -29,6 +29,7 @@ from federation.exchange import Purpose
 from federation.ids import PersonId, birth_date, canonical_id, normal_name
 from federation.manifest import Manifest, PartyRole
 from federation.policy import Policy
+from registrar import joint
 
 ADULT_AGE: Final = 18
 Elsewhere = Callable[[bytes], Collection[bool]]
@@ -123,6 +124,8 @@ class Rules:
         """
         for grant in {replace(grant, person=0) for grant in form.grants}:
             self._check(grant, form.purpose)
+        for grant in joint.broken(form, self.manifest.groups):
+            raise Refused("POLICY_NOT_ANSWERED", predicate=grant.predicate)
 
     def narrowed(self, form: ConsentForm) -> ConsentForm:
         """Leave out what is not allowed any more since the form was recorded; never add to it.
@@ -131,6 +134,8 @@ class Rules:
             Refused: POLICY_NOT_ANSWERED when nothing is left.
         """
         left = tuple(grant for grant in form.grants if self._allows(grant, form.purpose))
+        parts = joint.broken(replace(form, grants=left), self.manifest.groups)
+        left = tuple(grant for grant in left if grant not in parts)
         if not left:
             raise Refused("POLICY_NOT_ANSWERED", predicate=form.grants[0].predicate)
         return replace(form, grants=left)
@@ -143,9 +148,14 @@ class Rules:
         return True
 
     def _check(self, grant: GrantRequest, purpose: Purpose) -> None:
-        department = self.manifest.party(grant.department, PartyRole.NODE)
         self.policy.check(grant.predicate, grant.parameter, purpose)
         predicate = self.catalogue.predicate(grant.predicate)
+        if predicate.form is Form.SUM:
+            joint.check_party(grant, predicate, self.manifest.groups)
+            return
+        department = self.manifest.party(grant.department, PartyRole.NODE)
+        if grant.declared:
+            raise Refused("POLICY_NOT_ANSWERED", predicate=grant.predicate)
         if department.kind not in predicate.departments or predicate.form in JOINT:
             raise Refused("POLICY_NOT_ANSWERED", predicate=grant.predicate)
 

@@ -20,7 +20,7 @@ from registrar.config import Settings
 from registrar.consents import Consent, Rules
 from registrar.pseudonyms import Admitted, Pseudonyms
 from registrar.store import Store
-from registrar.tokens import Ports, Terms
+from registrar.tokens import Before, Ports, Terms
 from registrar.transaction import Call, Transaction
 
 TOKEN_ESTIMATE: Final = 1_600
@@ -176,7 +176,11 @@ class Desk:
         if held and held.expires >= end and held.holder == terms.holder:
             return IssuedTokens(consent_no=number, tokens=held.tokens)
         form = self._rules.narrowed(consent.form) if held else consent.form
-        made = list(tokens.issue(form, terms, ports, tx.issued.chains(consent.origin)))
+        before = Before(
+            chains=tx.issued.chains(consent.origin),
+            reference=partial(tx.issued.reference, consent.origin),
+        )
+        made = list(tokens.issue(form, terms, ports, before))
         tx.issued.add(number, made, terms.now, number=held.number + 1 if held else 1)
         given = tuple(
             IssuedToken(person=one.person, department=one.department, token=one.token)
@@ -194,7 +198,7 @@ class Desk:
         if known is None:
             if tx.elsewhere(one.evidence, ""):
                 raise Refused("EVIDENCE_REUSED")
-            form = self._rules.narrowed(objections.disputed(one, consent))
+            form = self._rules.narrowed(objections.disputed(one, consent, self._catalogue))
             made = list(tokens.recheck(form, one, terms, ports))
             known = tx.issued.add_objection(one, year, terms.now)
             tx.issued.add(consent.consent_no, made, terms.now, objection=known)
@@ -202,12 +206,11 @@ class Desk:
         return IssuedTokens(consent_no=consent.consent_no, tokens=given)
 
     def _terms(self, call: Call, now: int) -> Terms:
-        policy = self._party.policy
         return Terms(
             issuer=self._party.id,
             holder=call.key,
-            policy_family=policy.family,
-            policy_version=policy.version,
+            policy=self._party.policy,
+            groups=self._party.manifest.groups,
             now=now,
         )
 

@@ -4,11 +4,13 @@ Knows the SQL of these two tables, within a transaction of ``store``. Does not k
 token, or what stands in one.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from federation import summing
 from federation.consenting import IssuedToken, Objection, paper
 from federation.log.registrar_events import ObjectionRecorded, TokenIssued
 from registrar.journal import Journal
@@ -109,6 +111,18 @@ class IssuedBook:
                 recheck=objection is not None,
             )
             self._journal.note(event, now)
+
+    def reference(self, origin: str, predicate: str, subject: int) -> bytes:
+        """Give what stands for a household in a sum, drawn when first asked for."""
+        self._sql.execute(
+            "INSERT OR IGNORE INTO sum_ref VALUES (?, ?, ?, ?)",
+            (origin, predicate, subject, os.urandom(summing.REF)),
+        )
+        found = self._sql.execute(
+            "SELECT ref FROM sum_ref WHERE origin = ? AND predicate = ? AND subject = ?",
+            (origin, predicate, subject),
+        ).fetchone()
+        return bytes(found[0])
 
     def objection(self, person_id: str, predicate: str, year: int) -> Recorded | None:
         """Find a person's objection about a predicate in a year, under whatever consent."""

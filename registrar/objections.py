@@ -7,6 +7,7 @@ objection that is good for nothing else. Does not know storage or tokens.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from federation.catalogue import Catalogue, Form
 from federation.consenting import ConsentForm, Objection
 from federation.errors import PeerFault, Refused
 from registrar.consents import Consent
@@ -41,11 +42,11 @@ def check(one: Objection, consent: Consent, before: Before) -> int | None:
     return known.number
 
 
-def disputed(one: Objection, consent: Consent) -> ConsentForm:
+def disputed(one: Objection, consent: Consent, catalogue: Catalogue) -> ConsentForm:
     """Leave of a consent what an objection is about.
 
     Raises:
-        Refused: CONSENT_NOT_GRANTED when that is nothing.
+        Refused: CONSENT_NOT_GRANTED when that is nothing, or a sum.
     """
     wanted = one.person, one.predicate, one.parameter
     left = tuple(
@@ -53,6 +54,7 @@ def disputed(one: Objection, consent: Consent) -> ConsentForm:
         for grant in consent.form.grants
         if (grant.person, grant.predicate, grant.parameter) == wanted
     )
-    if not left:
+    # A sum is not looked at anew: its runs are counted, and one more would tell more of it.
+    if not left or any(catalogue.predicate(g.predicate).form is Form.SUM for g in left):
         raise Refused("CONSENT_NOT_GRANTED", predicate=one.predicate)
     return replace(consent.form, grants=left)

@@ -11,7 +11,7 @@ from federation.clock import Clock
 from federation.consenting import ConsentReceipt
 from federation.errors import PeerFault
 from federation.exchange import Header
-from federation.manifest import PartyEntry, PartyRole
+from federation.manifest import AUDIENCES, PartyEntry, PartyRole
 from federation.party import Party
 from federation.wire import codec, mandate_messages, signed
 from federation.wire import registrar_messages as messages
@@ -132,7 +132,8 @@ class RegistrarRpc:
     def GetStatusList(self, _caller: str, data: bytes) -> bytes:
         """Give one of a department's status lists to any party: it names nobody."""
         department, least = messages.decode_status_request(data)
-        self._party.manifest.party(department, PartyRole.NODE)
+        if self._party.manifest.party(department).role not in AUDIENCES:
+            raise PeerFault("PARTY_UNKNOWN", party=department)
         return messages.encode_status_list(self._lists.current(department, least))
 
     def _ended(self, caller: str, data: bytes, method: str, end: End) -> bytes:

@@ -49,7 +49,17 @@ CREATE TABLE IF NOT EXISTS grant_request (
     predicate TEXT NOT NULL,
     parameter TEXT NOT NULL,
     max_uses INTEGER NOT NULL,
+    declared BLOB NOT NULL,       -- commitment to a declared total, or empty
     PRIMARY KEY (consent_no, position)
+) STRICT, WITHOUT ROWID;
+
+-- What stands for a household, or a supporter alone, in a sum: the same through all renewals.
+CREATE TABLE IF NOT EXISTS sum_ref (
+    origin TEXT NOT NULL,
+    predicate TEXT NOT NULL,
+    subject INTEGER NOT NULL,     -- a supporter's position, or -1 for the household
+    ref BLOB NOT NULL,
+    PRIMARY KEY (origin, predicate, subject)
 ) STRICT, WITHOUT ROWID;
 
 -- A signed objection; whose it is stands in person, by the consent and the position there.

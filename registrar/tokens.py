@@ -15,11 +15,15 @@ from crypto import labels
 from crypto.keys import SigningKey
 from federation import consent as sd_jwt
 from federation import limits, status
-from federation.catalogue import Catalogue, ParameterKind, Predicate
+from federation.catalogue import Catalogue, Form, ParameterKind, Predicate
 from federation.clock import day_start, epoch_end, epoch_of, month_end, month_start
 from federation.consent import Claims, Grant
 from federation.consenting import ConsentForm, GrantRequest, Objection, Role
 from federation.errors import Refused
+from federation.group import Group
+from federation.policy import Policy
+from federation.summing import month_of
+from registrar.joint import Reference, Sums
 
 USES_A_MONTH: Final = 1_000
 """Uses of a token in one month where nothing else is agreed."""
@@ -39,8 +43,8 @@ class Terms:
 
     issuer: str
     holder: bytes
-    policy_family: str
-    policy_version: int
+    policy: Policy
+    groups: Mapping[str, Group]
     now: int
 
 
@@ -53,6 +57,14 @@ class Ports:
     pseudonym: Pseudonym
     draw_entry: DrawEntry
     random: Random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What stays from one round to the next: chains by department and person, and references."""
+
+    chains: Mapping[tuple[str, int], bytes]
+    reference: Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,25 +96,34 @@ class _Household:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """One token to be made; ``chain`` of the token that it renews, ``recheck`` for a single use."""
+    """One token to be made; ``chain`` of the token that it renews, ``recheck`` for a single use.
+
+    Without ``sums`` it grants none.
+    """
 
     person: int
     requests: tuple[GrantRequest, ...]
     evidence: bytes = field(repr=False)
     chain: bytes | None = None
+    sums: Sums | None = None
     recheck: bool = False
 
 
-def issue(
-    form: ConsentForm, terms: Terms, ports: Ports, chains: Mapping[tuple[str, int], bytes]
-) -> Iterator[Issued]:
+def issue(form: ConsentForm, terms: Terms, ports: Ports, before: Before) -> Iterator[Issued]:
     """Issue all tokens of a consent, one per person and department that is to answer.
 
-    ``chains`` are those that began before, by department and person: uses count on along them.
+    Uses count on along the chains that began before.
 
     Raises:
         Refused: CONSENT_EXPIRED.
     """
+    sums = Sums(
+        groups=terms.groups,
+        policy=terms.policy,
+        reference=before.reference,
+        first=month_of(terms.now),
+        last=month_of(expiry(form.not_after, terms.now)),
+    )
     for department, by_person in _sorted(form.grants).items():
         household = _household(form, department, by_person, terms, ports)
         for person, requests in by_person.items():
@@ -110,7 +131,8 @@ def issue(
                 person=person,
                 requests=tuple(requests),
                 evidence=form.persons[person].evidence,
-                chain=chains.get((department, person)),
+                chain=before.chains.get((department, person)),
+                sums=sums,
             )
             yield _token(form, household, order, terms, ports)
 
@@ -200,8 +222,8 @@ def _token(
         status_uri=status.uri_of(terms.issuer, household.department, series),
         purpose=form.purpose,
         basis=form.basis,
-        policy_family=terms.policy_family,
-        policy_version=terms.policy_version,
+        policy_family=terms.policy.family,
+        policy_version=terms.policy.version,
         uses_a_month=USES_A_MONTH,
         data_life_days=DATA_LIFE_DAYS,
         role=form.persons[order.person].role.name,
@@ -212,7 +234,7 @@ def _token(
         chain=order.chain or jti,
     )
     grants = {
-        ports.random(16): replace(_grant(request, form, household, ports), recheck=order.recheck)
+        ports.random(16): _grant(request, form, household, order, ports)
         for request in order.requests
     }
     return Issued(
@@ -229,8 +251,15 @@ def _token(
     )
 
 
-def _grant(request: GrantRequest, form: ConsentForm, household: _Household, ports: Ports) -> Grant:
+def _grant(
+    request: GrantRequest,
+    form: ConsentForm,
+    household: _Household,
+    order: _Order,
+    ports: Ports,
+) -> Grant:
     predicate = ports.catalogue.predicate(request.predicate)
+    sums = order.sums if predicate.form is Form.SUM else None
     counted = predicate.parameter in {ParameterKind.RUNG, ParameterKind.SIZE}
     return Grant(
         predicate=request.predicate,
@@ -239,6 +268,8 @@ def _grant(request: GrantRequest, form: ConsentForm, household: _Household, port
         max_uses=request.max_uses,
         members=form.members if counted else 0,
         args=_arguments(predicate, request.person, form, household, ports),
+        recheck=order.recheck,
+        joint=sums.grant(request, form) if sums else None,
     )
 
 

@@ -164,9 +164,12 @@ class Transaction:
         )
         self._put_persons(consent)
         self._sql.executemany(
-            "INSERT INTO grant_request VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO grant_request VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (number, i, g.person, g.department, g.predicate, g.parameter, g.max_uses)
+                (
+                    *(number, i, g.person, g.department),
+                    *(g.predicate, g.parameter, g.max_uses, g.declared),
+                )
                 for i, g in enumerate(form.grants)
             ],
         )
@@ -276,13 +279,15 @@ class Transaction:
 
     def _grants(self, consent_no: str) -> tuple[GrantRequest, ...]:
         rows = self._sql.execute(
-            "SELECT person, department, predicate, parameter, max_uses FROM grant_request"
+            "SELECT person, department, predicate, parameter, max_uses, declared FROM grant_request"
             " WHERE consent_no = ? ORDER BY position",
             (consent_no,),
         )
         return tuple(
-            GrantRequest(person=p, department=d, predicate=q, parameter=r, max_uses=u)
-            for p, d, q, r, u in rows
+            GrantRequest(
+                person=p, department=d, predicate=q, parameter=r, max_uses=u, declared=declared
+            )
+            for p, d, q, r, u, declared in rows
         )
 
 

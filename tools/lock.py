@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 COMMAND = (
     "uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate"
-    " --extra dev --quiet"
+    " --extra dev --extra pdf --extra postgres --quiet"
     " pyproject.toml -o requirements.lock"
 )
 

@@ -32,7 +32,7 @@ from federation.errors import HeduiError, PeerFault, Refused, Unavailable
 _ROUNDS: Final = 3  # first asking, once more with presentations, once more after expiry
 UNSETTLED: Final = "UNSETTLED"
 """Why a question is left open that a department asked to be put anew once too often."""
-_TRANSIENT: Final = frozenset({"PEER_FAILED"})  # a peer that broke off may have been restarted
+TRANSIENT: Final = frozenset({"PEER_FAILED"})  # a peer that broke off may have been restarted
 
 
 class State(StrEnum):
@@ -68,6 +68,11 @@ class Patience:
     whole: float = 60.0
     pause: float = 0.2
     longest_pause: float = 5.0
+
+    def before(self, attempt: int, jitter: float) -> float:
+        """Give the pause before a further attempt, the first of which is number 1."""
+        doubled: float = self.pause * 2 ** (attempt - 1)
+        return min(doubled, self.longest_pause) * (0.5 + jitter / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +172,7 @@ class Conductor:
         todo = units(self._ports.journal.open_questions(case_ids, again=again), group)
         if not todo:
             return
-        control = _Control(self._patience, _one_at_a_time(progress), Flag())
+        control = _Control(self._patience, one_at_a_time(progress), Flag())
         width = -(-self._workers // len(todo))
         with ThreadPoolExecutor(width * len(todo), thread_name_prefix="ask") as pool:
             futures = []
@@ -192,7 +197,8 @@ class _Control:
     stop: Flag
 
 
-def _one_at_a_time(progress: Progress) -> Progress:
+def one_at_a_time(progress: Progress) -> Progress:
+    """Tell from many threads as if from one."""
     lock = Lock()
 
     def tell(event: Event) -> None:
@@ -319,7 +325,7 @@ class Lane:
                 raw = self._ports.transport.call(self._department, batch.request)
             except HeduiError as e:
                 code = e.code
-                if isinstance(e, Unavailable) or code in _TRANSIENT:
+                if isinstance(e, Unavailable) or code in TRANSIENT:
                     self._ports.journal.note(batch.id, code)
                     continue
                 self._ports.journal.end(batch, BatchState.FAILED, code)
@@ -357,8 +363,7 @@ class Lane:
 
     def _pause(self, attempt: int, began: float) -> bool:
         """Wait before another try; say whether there is patience left for it."""
-        doubled = self._patience.pause * 2 ** (attempt - 1)
-        pause = min(doubled, self._patience.longest_pause) * (0.5 + self._ports.jitter() / 2)
+        pause = self._patience.before(attempt, self._ports.jitter())
         if self._ports.monotonic() - began + pause > self._patience.whole:
             return False
         return not self._control.stop.wait(pause)

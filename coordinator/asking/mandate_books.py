@@ -19,7 +19,7 @@ from coordinator import log_entries
 from coordinator.asking.journal import Received
 from coordinator.database import Database
 from coordinator.log_book import append
-from coordinator.log_entries import Exchange
+from coordinator.log_entries import Exchange, Kept
 from coordinator.schema import mandate, mandate_ask, mandate_block, mandate_list, mandate_part
 from federation import limits
 from federation.errors import BadInput
@@ -303,7 +303,9 @@ class MandateBooks:
 
 
 def _exchange(department: str, sent: Sent) -> Exchange:
-    return Exchange(department=department, request=sent.request, number=sent.ask_id, mandate=True)
+    return Exchange(
+        department=department, request=sent.request, number=sent.ask_id, kept=Kept.MANDATE
+    )
 
 
 def _of_round(one: Filed, department: str, state: AskState) -> Select[tuple[int, int, str, str]]:

@@ -10,7 +10,7 @@ from federation.exchange import ASK, ASK_MANDATE, ASK_STREAM
 from federation.manifest import Manifest, PartyRole
 from federation.wire.channel import Peers
 from federation.wire.count_messages import COUNT
-from federation.wire.receipt_messages import PROVE
+from federation.wire.receipt_messages import PROVE, PROVE_SUM
 
 
 class Transport(Protocol):
@@ -29,6 +29,18 @@ class Transport(Protocol):
 
         Raises:
             Refused, PeerFault, Unavailable: as ``call``, at the first that is not answered.
+        """
+        ...
+
+
+class SumTransport(Protocol):
+    """Whatever carries the signed requests of a sum to a department or the tally."""
+
+    def put(self, party: str, method: str, request: bytes) -> bytes:
+        """Ask once.
+
+        Raises:
+            Refused, PeerFault, Unavailable: what the party said, or that it said nothing.
         """
         ...
 
@@ -59,6 +71,15 @@ class WireTransport:
         node = self._manifest.party(department, PartyRole.NODE)
         return self._peers.stream(node, ASK_STREAM, requests, timeout=self._timeout)
 
+    def put(self, party: str, method: str, request: bytes) -> bytes:
+        """Ask a department or the tally once for its part of a sum.
+
+        Raises:
+            Refused, PeerFault, Unavailable: as ``Peers.call``.
+        """
+        entry = self._manifest.party(party)
+        return self._peers.call(entry, method, request, timeout=self._timeout)
+
     def ask_mandate(self, department: str, request: bytes) -> bytes:
         """Ask once about a block of a batch mandate's people.
 
@@ -69,13 +90,14 @@ class WireTransport:
         return self._peers.call(node, ASK_MANDATE, request, timeout=self._timeout)
 
     def prove(self, department: str, request: bytes) -> bytes:
-        """Ask once for the proof that an exchange is in the department's log.
+        """Ask once for the proof that an exchange is in the log of a department or the tally.
 
         Raises:
             Refused, PeerFault, Unavailable: as ``Peers.call``.
         """
-        node = self._manifest.party(department, PartyRole.NODE)
-        return self._peers.call(node, PROVE, request, timeout=self._timeout)
+        entry = self._manifest.party(department)
+        method = PROVE_SUM if entry.role is PartyRole.TALLY else PROVE
+        return self._peers.call(entry, method, request, timeout=self._timeout)
 
     def count(self, department: str, request: bytes) -> bytes:
         """Ask once how often tokens were used.

@@ -82,7 +82,10 @@ class CasePerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A checked case. ``members`` is the household's size that its people sign."""
+    """A checked case. ``members`` is the household's size that its people sign.
+
+    ``declared_income`` is what they declare for the last twelve months together, in fen.
+    """
 
     programme: str
     purpose: Purpose
@@ -92,6 +95,7 @@ class Case:
     members: int
     persons: tuple[CasePerson, ...]
     declaration: Mapping[str, str] = field(default_factory=dict)
+    declared_income: int | None = field(default=None, repr=False)
 
     @property
     def applicant(self) -> CasePerson:
@@ -120,8 +124,20 @@ def read(data: bytes, today: date) -> Reading:
         raw = tomllib.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         raise BadInput(INVALID, where="file", why=_short(e)) from e
+    return assemble(raw, today)
+
+
+def assemble(raw: dict[str, Any], today: date) -> Reading:
+    """Make a case of what a case file says, wherever that comes from, and hold it to every rule.
+
+    Raises:
+        BadInput: as ``read``, but for CASE_OVERSIZE.
+    """
+    raw = dict(raw)
     notices: list[tuple[int, Notice]] = []
-    persons = tuple(_person(number, row, notices) for number, row in enumerate(_rows(raw), start=1))
+    persons = tuple(
+        read_person(number, row, notices) for number, row in enumerate(_rows(raw), start=1)
+    )
     case = _case(raw, persons)
     check(case, today)
     return Reading(case, tuple(notices))
@@ -172,6 +188,9 @@ def _case(raw: dict[str, Any], persons: tuple[CasePerson, ...]) -> Case:
     together = sum(person.role is not Role.SUPPORTER for person in persons)
     most = limits.HOUSEHOLD_PERSONS
     members = table.integer("members", 1, most) if table.has("members") else together
+    declared: int | None = None
+    if table.has("declared_income"):
+        declared = table.integer("declared_income", 0, limits.AMOUNT_END - 1)
     declaration = raw.get("declaration", {})
     if table.has("declaration"):
         table.table("declaration")
@@ -184,6 +203,7 @@ def _case(raw: dict[str, Any], persons: tuple[CasePerson, ...]) -> Case:
         members=members,
         persons=persons,
         declaration={str(key): str(value) for key, value in declaration.items()},
+        declared_income=declared,
     )
     table.done()
     return case
@@ -203,7 +223,12 @@ def _matching(table: Fields, key: str, pattern: re.Pattern[str]) -> str:
     return word
 
 
-def _person(number: int, raw: Any, notices: list[tuple[int, Notice]]) -> CasePerson:
+def read_person(number: int, raw: Any, notices: list[tuple[int, Notice]]) -> CasePerson:
+    """Read one person of a case, adding what was put right.
+
+    Raises:
+        BadInput: CASE_INVALID, or an id's or name's own code with ``person``.
+    """
     row = Fields(raw, code=INVALID, where=f"person {number}")
     raw = dict(raw)
     # Ids and names are put right by their own module, which also says what it put right.

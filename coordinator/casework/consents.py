@@ -5,9 +5,9 @@ keeps nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from coordinator.asking.questions import Ask
+from coordinator.asking.questions import Ask, Covered
 from coordinator.casework.cases import Case, CasePerson
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent, Recheck, Token
 from coordinator.casework.programmes import Role as CaseRole
@@ -46,12 +46,12 @@ class Fetched:
     """A case's tokens, and the questions that they grant no more."""
 
     tokens: tuple[Token, ...]
-    lost: tuple[Ask, ...]
+    lost: Covered = field(default_factory=Covered)
 
 
-def signers(case: Case, asks: Sequence[Ask]) -> list[int]:
+def signers(case: Case, covered: Covered) -> list[int]:
     """List the places of those who stand on the form: the household, and whoever is asked about."""
-    asked = {ask.person for ask in asks}
+    asked = {ask.person for ask in covered.parts}
     return [
         place
         for place, person in enumerate(case.persons)
@@ -59,14 +59,19 @@ def signers(case: Case, asks: Sequence[Ask]) -> list[int]:
     ]
 
 
-def form(case: Case, asks: Sequence[Ask], filed: FiledConsent, max_uses: int) -> ConsentForm:
-    """Write the form: exactly the plan's questions, nothing for later; a renewal is unsigned."""
-    places = signers(case, asks)
+def form(filed: FiledCase, covered: Covered, consent: FiledConsent, max_uses: int) -> ConsentForm:
+    """Write the form: exactly the plan's questions, nothing for later; a renewal is unsigned.
+
+    The tally is handed the commitment to what was declared, for the sums that it needs it for.
+    """
+    case = filed.case
+    places = signers(case, covered)
     index = {place: number for number, place in enumerate(places)}
+    gaps = {(one.predicate, one.tally) for one in covered.sums if one.declared}
     return ConsentForm(
-        reference=filed.reference,
+        reference=consent.reference,
         purpose=case.purpose,
-        persons=tuple(_person(case.persons[place], filed.renews) for place in places),
+        persons=tuple(_person(case.persons[place], consent.renews) for place in places),
         grants=tuple(
             GrantRequest(
                 person=index[ask.person],
@@ -74,21 +79,22 @@ def form(case: Case, asks: Sequence[Ask], filed: FiledConsent, max_uses: int) ->
                 predicate=ask.predicate,
                 parameter=ask.parameter,
                 max_uses=max_uses,
+                declared=filed.declared if (ask.predicate, ask.department) in gaps else b"",
             )
-            for ask in asks
+            for ask in covered.parts
         ),
         members=case.members,
-        not_after=filed.not_after,
-        basis=IN_FORCE_AID if filed.renews else CONSENT,
-        renews=filed.renews,
+        not_after=consent.not_after,
+        basis=IN_FORCE_AID if consent.renews else CONSENT,
+        renews=consent.renews,
     )
 
 
 def after(
-    filed: FiledConsent, receipt: ConsentReceipt, case: Case, asks: Sequence[Ask]
+    filed: FiledConsent, receipt: ConsentReceipt, case: Case, covered: Covered
 ) -> FiledConsent:
     """Take over what the registrar says of a consent."""
-    places = signers(case, asks)
+    places = signers(case, covered)
     return replace(
         filed,
         consent_no=receipt.consent_no,
@@ -104,7 +110,7 @@ def at(filed: FiledConsent, stage: ConsentStage) -> FiledConsent:
 
 def tokens_of(
     filed: FiledCase,
-    asks: Sequence[Ask],
+    covered: Covered,
     issued: IssuedTokens,
     issuers: Mapping[str, VerifyKey],
     *,
@@ -117,9 +123,9 @@ def tokens_of(
     Raises:
         PeerFault: CONSENT_INVALID or TOKENS_INCOMPLETE.
     """
-    places = signers(filed.case, asks)
+    places = signers(filed.case, covered)
     wanted: dict[tuple[int, str], set[tuple[str, str]]] = {}
-    for ask in asks:
+    for ask in covered.parts:
         wanted.setdefault((ask.person, ask.department), set()).add((ask.predicate, ask.parameter))
     tokens: dict[tuple[int, str], Token] = {}
     granted: set[Ask] = set()
@@ -141,7 +147,10 @@ def tokens_of(
             expires=consent.claims.expires,
             holder=consent.claims.holder,
         )
-    lost = tuple(ask for ask in asks if ask not in granted)
+    lost = Covered(
+        tuple(ask for ask in covered.asks if ask not in granted),
+        tuple(one for one in covered.sums if not granted.issuperset(one.parts)),
+    )
     if lost and not (renewed and tokens):
         raise PeerFault("TOKENS_INCOMPLETE", case=filed.id)
     return Fetched(tuple(tokens.values()), lost)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from coordinator.asking.questions import Ask
 from coordinator.casework.cases import Case
+from federation import summing
 
 
 class ConsentStage(StrEnum):
@@ -27,13 +28,24 @@ class ConsentStage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiledCase:
-    """A case in the books: its number, plan, salt and the second it was opened."""
+    """A case in the books: its number, plan, salts and the second it was opened.
+
+    ``salt`` is opened to auditors; ``declared_salt`` hides the declared income from them too.
+    """
 
     id: str
     case: Case
     plan: str
     opened: int
     salt: bytes = field(repr=False)
+    declared_salt: bytes = field(repr=False, default=b"")
+
+    @property
+    def declared(self) -> bytes:
+        """Commit to the declared income; nothing where none was declared (protocol §7)."""
+        if self.case.declared_income is None:
+            return b""
+        return summing.commit(self.declared_salt, self.case.declared_income)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,15 @@ any case or answer, nor the values behind policy parameters: it names those by i
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Final
 
+from coordinator.casework import sums
+from coordinator.casework.sums import Subject, Sum
 from federation import catalogue
 from federation.catalogue import JOINT, NAMED, Catalogue, Form, ParameterKind, Predicate, Register
 from federation.errors import BadInput
@@ -59,6 +62,7 @@ class Question:
     finding: tuple[str, ...]
     zh: str
     en: str
+    source: str = ""
 
     def asked_of(self, role: str, age: int) -> bool:
         """Tell whether a person of this role and age is asked."""
@@ -75,19 +79,24 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
-    """An aid programme: whom it asks by default, its questions, and sums it would also need."""
+    """An aid programme: whom it asks by default, its questions, and its sums."""
 
     id: str
     zh: str
     en: str
     subjects: tuple[Role, ...]
     supporters: Supporters
-    sums: tuple[str, ...]
+    sums: tuple[Sum, ...]
     questions: tuple[Question, ...]
 
     def label(self, lang: str) -> str:
         """Give the name in ``zh`` or ``en``."""
         return self.zh if lang == "zh" else self.en
+
+    @property
+    def asked(self) -> tuple[Question | Sum, ...]:
+        """List sums and questions."""
+        return (*self.sums, *self.questions)
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -129,6 +138,14 @@ class Programmes:
 
     programmes: Mapping[str, Programme]
     plans: Mapping[str, Plan]
+
+    def in_force(self, programme_id: str, area: str, day: date, members: int) -> Programme:  # noqa: ARG002 - a regional shelf tells them apart
+        """Find what a programme asks of a household of an area on a day.
+
+        Raises:
+            BadInput: PROGRAMME_UNKNOWN.
+        """
+        return self.programme(programme_id)
 
     def programme(self, programme_id: str) -> Programme:
         """Find a programme by its id.
@@ -190,7 +207,7 @@ def parse_programmes(text: str, predicates: Catalogue) -> Programmes:
     document = read_toml(text, code=INVALID, where="programmes")
     programmes: dict[str, Programme] = {}
     for row in document.tables("programme"):
-        programme = _programme(row, programmes, predicates)
+        programme = read_programme(row, programmes, predicates)
         if programme.id in programmes:
             raise row.fault(f"{programme.id} is there twice")
         programmes[programme.id] = programme
@@ -208,26 +225,42 @@ def _order(question: Question) -> tuple[bool, int, str]:
     return (*catalogue.id_order(question.predicate), question.parameter)
 
 
-def _programme(row: Fields, earlier: Mapping[str, Programme], predicates: Catalogue) -> Programme:
+def read_programme(
+    row: Fields, earlier: Mapping[str, Programme], predicates: Catalogue
+) -> Programme:
+    """Read one programme; ``earlier`` are those that it may start from.
+
+    Raises:
+        BadInput: with what is wrong.
+    """
     inherited: tuple[Question, ...] = ()
+    summed: tuple[Sum, ...] = ()
     if row.has("like"):
         model = earlier.get(row.text("like"))
         if model is None:
             raise row.fault("like names no programme above")
-        inherited = model.questions
-    own = tuple(_question(one, predicates) for one in row.tables("question"))
+        inherited, summed = model.questions, model.sums
+    own = tuple(read_question(one, predicates) for one in row.tables("question"))
+    own_sums = tuple(sums.read(one, predicates) for one in row.tables("sum"))
     programme = Programme(
         id=row.text("id"),
         zh=row.text("zh"),
         en=row.text("en"),
         subjects=row.members("subjects", Role),
         supporters=row.member("supporters", Supporters),
-        sums=row.texts("sums"),
+        sums=own_sums or summed,
         questions=_merged(inherited, own),
     )
     row.done()
-    _check_programme(programme, own, row, predicates)
+    _check_programme(programme, own, row)
     return programme
+
+
+def inherit(model: Programme, own: Programme) -> Programme:
+    """Let a programme start from another's questions, and from its sums unless it has its own."""
+    return replace(
+        own, sums=own.sums or model.sums, questions=_merged(model.questions, own.questions)
+    )
 
 
 def _merged(inherited: Iterable[Question], own: tuple[Question, ...]) -> tuple[Question, ...]:
@@ -237,19 +270,18 @@ def _merged(inherited: Iterable[Question], own: tuple[Question, ...]) -> tuple[Q
     return tuple(sorted((*kept, *own), key=_order))
 
 
-def _check_programme(
-    programme: Programme, own: tuple[Question, ...], row: Fields, predicates: Catalogue
-) -> None:
+def _check_programme(programme: Programme, own: tuple[Question, ...], row: Fields) -> None:
     if not _ID.fullmatch(programme.id):
         raise row.fault(f"id {programme.id} is malformed")
     if not programme.subjects or Role.SUPPORTER in programme.subjects:
         raise row.fault("subjects are applicant or members; supporters have their own key")
-    for one in programme.sums:
-        if _known(one, row, predicates).form not in JOINT:
-            raise row.fault(f"{one} is not a sum")
+    supporters = any(one.subject is Subject.SUPPORTER for one in programme.sums)
+    if supporters and Role.SUPPORTER not in programme.roles:
+        raise row.fault("a sum is asked of supporters, whom the programme does not ask")
     for question in programme.questions:
         if not set(question.roles) <= set(programme.roles):
             raise row.fault(f"{question.predicate} asks a role that the programme does not ask")
+    sums.check_order(programme.sums, row)
     _check_once(own, row)
 
 
@@ -280,10 +312,15 @@ def _plan_question(
     named = row.texts("programmes")
     if not set(named) <= set(programmes):
         raise row.fault("programmes names one that is not there")
-    return PlanQuestion(question=_question(row, predicates), programmes=named)
+    return PlanQuestion(question=read_question(row, predicates), programmes=named)
 
 
-def _question(row: Fields, predicates: Catalogue) -> Question:
+def read_question(row: Fields, predicates: Catalogue) -> Question:
+    """Read one question and hold it to the catalogue.
+
+    Raises:
+        BadInput: with what is wrong.
+    """
     question = Question(
         predicate=row.text("predicate"),
         parameter=row.text("parameter", blank=True),
@@ -293,16 +330,17 @@ def _question(row: Fields, predicates: Catalogue) -> Question:
         finding=row.texts("finding"),
         zh=row.text("zh"),
         en=row.text("en"),
+        source=row.text("source") if row.has("source") else "",
     )
     row.done()
     if not question.roles or question.min_age > question.max_age:
         raise row.fault(f"{question.predicate} is asked of nobody")
     predicate = _known(question.predicate, row, predicates)
     if predicate.form in JOINT:
-        raise row.fault(f"{predicate.id} spans departments: it belongs into sums")
+        raise row.fault(f"{predicate.id} spans departments: it is a sum, not a question")
     _check_parameter(question, predicate, row)
     for outcome in question.finding:
-        if not _possible(outcome, predicate):
+        if not possible(outcome, predicate):
             raise row.fault(f"{predicate.id} cannot answer {outcome}")
     return question
 
@@ -323,7 +361,7 @@ def _check_parameter(question: Question, predicate: Predicate, row: Fields) -> N
         raise row.fault(f"{predicate.id}: parameter {question.parameter} is malformed")
 
 
-def _possible(outcome: str, predicate: Predicate) -> bool:
+def possible(outcome: str, predicate: Predicate) -> bool:
     """Tell whether an outcome, as text, can be a department's finding on a predicate."""
     if outcome == "UNKNOWN_IDENTITY":
         return predicate.parameter is ParameterKind.NAME

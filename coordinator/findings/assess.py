@@ -43,7 +43,8 @@ _ABSENT = {Outcome.NO_RECORD, Outcome.UNKNOWN_IDENTITY}
 class Row:
     """One line of a report. ``person`` is a place in the case, None where no person was asked.
 
-    ``department`` is a party; for NOT_COVERED a kind, for sums empty.
+    ``department`` is a party; for NOT_COVERED a kind, for sums empty. A ``joint`` line is of a sum
+    over ``parties`` about ``persons``, or of several answers; ``absent`` did not do their part.
     """
 
     department: str
@@ -56,6 +57,10 @@ class Row:
     answer: Answer | None
     code: str
     rule: Mapping[str, str]
+    joint: bool = False
+    persons: tuple[int, ...] = ()
+    parties: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def assess(

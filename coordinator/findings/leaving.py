@@ -8,12 +8,14 @@ import base64
 import binascii
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from coordinator.asking.record import Exchange
 from federation.errors import PeerFault
 from federation.wire import codec
+from federation.wire import sum_messages as sums
 
 _ID: Final = re.compile(rb"(?=([0-9]{17}[0-9Xx]))")
 _PARTS: Final = re.compile(rb"[.~]")
@@ -90,8 +92,10 @@ def _raw_records(receipt: bytes) -> int:
 
 
 def _minimized(item: bytes) -> bool:
-    try:
-        codec.decode_answer(item)
-    except PeerFault:
-        return False
-    return True
+    """Tell an answer of the one size, and a part of a sum, from anything else."""
+    readers = (codec.decode_answer, sums.decode_contribution, sums.decode_compared)
+    for read in (*readers, sums.decode_tested):
+        with suppress(PeerFault):
+            read(item)
+            return True
+    return False

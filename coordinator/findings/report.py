@@ -116,7 +116,25 @@ def to_json(report: Report) -> dict[str, Any]:
         "made": business_time(report.made).isoformat(),
         "milliseconds": report.millis,
         "counts": counts,
-        "rows": [_row_json(row) for row in report.rows],
+        "rows": [_row_json(row) for row in report.rows if not row.joint],
+        "sums": [_sum_json(row) for row in report.rows if row.joint],
+    }
+
+
+def _sum_json(row: Row) -> Mapping[str, Any]:
+    as_of = day(row.answer.as_of) if row.answer else None
+    return {
+        "predicate": row.predicate,
+        "parameter": row.parameter,
+        "category": row.category,
+        "persons": [place + 1 for place in row.persons],
+        "departments": list(row.parties),
+        "status": row.status.value,
+        "outcome": row.outcome,
+        "as_of": as_of.isoformat() if as_of else None,
+        "code": row.code,
+        "absent": list(row.absent),
+        "rule": dict(row.rule),
     }
 
 

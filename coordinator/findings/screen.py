@@ -174,15 +174,26 @@ def _line(row: Row, around: Surroundings, lang: str) -> _Line:
         item=item(row, around, lang),
         result=result(row, around, lang),
         as_of=as_of.isoformat() if as_of else "",
-        note=_note(row, lang),
+        note=_note(row, around, lang),
         status=row.status,
     )
 
 
-def _note(row: Row, lang: str) -> str:
-    if row.status is Status.FOUND:
-        return say("note", "rule", lang, rule=row.rule[lang])
-    return reason(row.code, lang) if row.code else ""
+def _note(row: Row, around: Surroundings, lang: str) -> str:
+    """Say why somebody should look, or why there is nothing; of a sum also who added up."""
+    notes = [say("note", "rule", lang, rule=row.rule[lang])] if row.status is Status.FOUND else []
+    notes += [reason(row.code, lang)] if row.code else []
+    for key, parties in (("absent", row.absent), ("together", row.parties)):
+        if parties and (key == "absent" or row.answer):
+            names = _names(parties, around, lang)
+            notes.append(say("note", key, lang, names=names))
+    return say("note", "separator", lang).join(notes)
+
+
+def _names(parties: Sequence[str], around: Surroundings, lang: str) -> str:
+    known = around.manifest.parties
+    names = (known[one].name(lang) if one in known else one for one in parties)
+    return say("report", "separator", lang).join(names)
 
 
 def _whom(people: Sequence[int | None], shown: Report, lang: str) -> str:

@@ -10,8 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from department_node.intake.spec import NO_TEXT, Rows
+from department_node.intake.spec import NO_TEXT
 from federation.errors import BadInput
+from federation.sheets.workbook import Rows
 
 _VALUE_BYTES: Final = 1 << 22
 _FETCH: Final = 1_000

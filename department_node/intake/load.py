@@ -18,10 +18,11 @@ from sqlite_utils import Database
 from department_node.intake.database import quoted
 from department_node.intake.sieve import RowRefused, Sieve, Values, digest
 from department_node.intake.spec import ImportResult, ImportSpec, Reject
-from department_node.intake.tables import Table, open_table
+from department_node.intake.tables import open_table
 from department_node.records import BOOKKEEPING
 from federation.clock import Clock, SystemClock
 from federation.errors import BadInput, Unavailable
+from federation.sheets.table import Table
 
 _CHUNK: Final = 5_000
 _SHOWN_REJECTS: Final = 20

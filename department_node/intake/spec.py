@@ -3,15 +3,12 @@
 Knows no file format and no database.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from federation.ids import Notice
-
-Rows: TypeAlias = Iterator[tuple[int, list[str]]]
-"""Row numbers as the file counts them, and cells; an empty cell is ""."""
 
 NO_TEXT: Final = "\0"
 """Stands for a cell that holds bytes; no accepted cell has this character."""

@@ -75,7 +75,7 @@ def check_rows(book: Book, first: int, n: int, rules: Rules = LAX) -> int:
     size = kept.size if kept else 0
     first -= first % BUNDLE
     stop = min(-(-(first + n) // BUNDLE) * BUNDLE, size)
-    read = hashes(book)
+    read = _exact(book, growing=True)
     for start in range(first, stop, BUNDLE):
         tile = read(0, start // BUNDLE, min(BUNDLE, stop - start))
         _check_tile(book, start, tile, rules)
@@ -93,8 +93,25 @@ def _check_edge(book: Book, kept: Kept | None) -> None:
     for at, pair in enumerate(zip_longest(edge, book.leaves(first, size)), first):
         if pair[0] != pair[1]:  # a tile that is wider has lost its checkpoint
             raise altered(at)
-    if kept and (tiles.root(size, hashes(book)) != kept.root or not _says(kept)):
+    if kept and (tiles.root(size, _exact(book)) != kept.root or not _says(kept)):
         raise altered(size - 1)
+
+
+def _exact(book: Book, *, growing: bool = False) -> Hashes:
+    """Give the way to tiles that hold no more than they should.
+
+    While checkpoints are cut (``growing``) a partial one may be wider than it was.
+    """
+    read = hashes(book)
+
+    def exact(level: int, index: int, width: int) -> bytes:
+        tile = read(level, index, width)
+        partial = growing and width < BUNDLE
+        if not partial and len(book.tile(level, index) or b"") != len(tile):
+            raise altered(index << HEIGHT * (level + 1))
+        return tile
+
+    return exact
 
 
 def _check_tile(book: Book, first: int, tile: bytes, rules: Rules) -> None:

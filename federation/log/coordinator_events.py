@@ -7,7 +7,7 @@ not know how an event is written.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from federation.log.event import Digest, Id, Kind
+from federation.log.event import Digest, Id, Kind, MaybeDigest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,56 @@ class CaseClosed(_CaseChanged):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseErased(Kind):
+    """Numbers, names, tokens and what was declared are gone from a case's books; why, by whom.
+
+    The log stays as it is: nothing in it names anybody, and it is the evidence of what was asked.
+    """
+
+    kind: ClassVar[str] = "case.erased"
+    case: str
+    reason: str
+    operator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseMoved(Kind):
+    """A step of a case's life: which, into which state, by whom, and for which reasons.
+
+    ``document`` is the SHA-256 of the signed paper behind it, if there is one; ``other`` the case
+    that follows this one, or that this one follows.
+    """
+
+    kind: ClassVar[str] = "case.moved"
+    case: str
+    event: str
+    state: str
+    operator: str
+    reasons: tuple[str, ...]
+    document: MaybeDigest
+    other: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportIssued(Kind):
+    """A version of a case's report was issued: ``report`` is the SHA-256 of what it says."""
+
+    kind: ClassVar[str] = "report.issued"
+    case: str
+    version: int
+    operator: str
+    report: Digest
+
+
+class Steps:
+    """The steps that an auditor looks at, as ``CaseMoved.event`` has them."""
+
+    REPORT: ClassVar[str] = "report"
+    RECONFIRM: ClassVar[str] = "reconfirm"
+    DECISIONS: ClassVar[frozenset[str]] = frozenset({"grant", "refuse"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MandateEnlisted(Kind):
     """A department's signed list of a mandate is there; questions name it by ``list``."""
 
@@ -83,6 +133,32 @@ class MandateEnlisted(Kind):
     list: Digest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSet(Kind):
+    """What an operator is from here on: role, areas, how many relatives are known; by whom."""
+
+    kind: ClassVar[str] = "operator.set"
+    operator: str
+    role: str
+    areas: tuple[str, ...]
+    relatives: int
+    disabled: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorActed(Kind):
+    """Somebody does something at the desk from here on, or was ``refused`` it, with the code."""
+
+    kind: ClassVar[str] = "operator.acted"
+    operator: str
+    role: str
+    action: str
+    cases: tuple[str, ...]
+    about: str
+    refused: str
+
+
 CoordinatorEvent = (
     CaseOpened
     | CaseConsented
@@ -90,5 +166,10 @@ CoordinatorEvent = (
     | CaseResumed
     | CaseEnded
     | CaseClosed
+    | CaseErased
+    | CaseMoved
+    | ReportIssued
     | MandateEnlisted
+    | OperatorSet
+    | OperatorActed
 )

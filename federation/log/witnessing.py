@@ -13,7 +13,7 @@ from typing import Final
 from crypto import note, tiles
 from crypto.errors import BadNote
 from crypto.note import Note, NoteKey, NoteSignature
-from federation.errors import HeduiError, PeerFault
+from federation.errors import HeduiError, PeerFault, Unavailable
 from federation.log.book import Book, Kept, altered, hashes
 from federation.log.keys import cosigned, cosigners, witness_keys
 from federation.manifest import Manifest
@@ -73,13 +73,13 @@ class Witnesses:
             except HeduiError as error:
                 if error.code in ACCUSATIONS:
                     self.accusing.add(witness)
-                log.warning("no cosignature of %s: %s", witness, error)
+                _warn(witness, error)
                 return ()
             self._sizes[witness] = kept.size if lines else answer.known_size
             if lines:
                 self.accusing.discard(witness)
                 return lines
-        log.warning("no cosignature of %s: it names another size each time", witness)
+        _warn(witness, PeerFault("MALFORMED", message="another size each time"))
         return ()
 
     def _request(self, witness: str, kept: Kept) -> bytes:
@@ -102,6 +102,11 @@ def parsed(kept: Kept) -> Note:
         return note.parse(kept.note)
     except BadNote as e:
         raise altered(kept.size) from e
+
+
+def _warn(witness: str, why: HeduiError) -> None:
+    missing = Unavailable("COSIGNATURE_MISSING", witness=witness)
+    log.warning("%s: %s", missing.both(), why.both())
 
 
 def _believed(

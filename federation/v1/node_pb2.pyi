@@ -38,6 +38,12 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     STALE: _Outcome.ValueType  # 8
     REFUSED: _Outcome.ValueType  # 9
     PRESENT_AGAIN: _Outcome.ValueType  # 10
+    CONTRIBUTED: _Outcome.ValueType  # 11
+    """Of sums alone: a department's share is beside it; the tally has done its part, or has found that
+    the shares are not those of one run.
+    """
+    COMPARED: _Outcome.ValueType  # 12
+    ABORTED: _Outcome.ValueType  # 13
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper): ...
 
@@ -52,6 +58,12 @@ UNKNOWN_IDENTITY: Outcome.ValueType  # 7
 STALE: Outcome.ValueType  # 8
 REFUSED: Outcome.ValueType  # 9
 PRESENT_AGAIN: Outcome.ValueType  # 10
+CONTRIBUTED: Outcome.ValueType  # 11
+"""Of sums alone: a department's share is beside it; the tally has done its part, or has found that
+the shares are not those of one run.
+"""
+COMPARED: Outcome.ValueType  # 12
+ABORTED: Outcome.ValueType  # 13
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 class _Scope:
@@ -106,6 +118,14 @@ class _RefusalEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal.Value
     THRESHOLDS_EXHAUSTED: _Refusal.ValueType  # 24
     MANDATE_INVALID: _Refusal.ValueType  # 25
     MANDATE_EXHAUSTED: _Refusal.ValueType  # 26
+    SUM_SLOTS: _Refusal.ValueType  # 27
+    SUM_PERIOD: _Refusal.ValueType  # 28
+    SUM_CLOSED: _Refusal.ValueType  # 29
+    SUM_RUNS_EXHAUSTED: _Refusal.ValueType  # 30
+    SUM_AMOUNT: _Refusal.ValueType  # 31
+    SUM_GROUP: _Refusal.ValueType  # 32
+    SUM_ATTEMPT: _Refusal.ValueType  # 33
+    SUM_MALFORMED: _Refusal.ValueType  # 34
 
 class Refusal(_Refusal, metaclass=_RefusalEnumTypeWrapper):
     """Why a question was refused: one code per step of admission (protocol note §5)."""
@@ -137,6 +157,14 @@ RECHECK_EXHAUSTED: Refusal.ValueType  # 23
 THRESHOLDS_EXHAUSTED: Refusal.ValueType  # 24
 MANDATE_INVALID: Refusal.ValueType  # 25
 MANDATE_EXHAUSTED: Refusal.ValueType  # 26
+SUM_SLOTS: Refusal.ValueType  # 27
+SUM_PERIOD: Refusal.ValueType  # 28
+SUM_CLOSED: Refusal.ValueType  # 29
+SUM_RUNS_EXHAUSTED: Refusal.ValueType  # 30
+SUM_AMOUNT: Refusal.ValueType  # 31
+SUM_GROUP: Refusal.ValueType  # 32
+SUM_ATTEMPT: Refusal.ValueType  # 33
+SUM_MALFORMED: Refusal.ValueType  # 34
 Global___Refusal: _TypeAlias = Refusal  # noqa: Y015
 
 @_typing.final

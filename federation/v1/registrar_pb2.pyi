@@ -152,12 +152,15 @@ class GrantRequest(_message.Message):
     PREDICATE_FIELD_NUMBER: _builtins.int
     PARAMETER_FIELD_NUMBER: _builtins.int
     MAX_USES_FIELD_NUMBER: _builtins.int
+    DECLARED_FIELD_NUMBER: _builtins.int
     person: _builtins.int
     """Index into persons."""
     department: _builtins.str
     predicate: _builtins.str
     parameter: _builtins.str
     max_uses: _builtins.int
+    declared: _builtins.bytes
+    """Commitment to the household's declared total, 32 bytes: to the tally alone."""
     def __init__(
         self,
         *,
@@ -166,10 +169,11 @@ class GrantRequest(_message.Message):
         predicate: _builtins.str = ...,
         parameter: _builtins.str = ...,
         max_uses: _builtins.int = ...,
+        declared: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "max_uses", b"max_uses", "parameter", b"parameter", "person", b"person", "predicate", b"predicate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["declared", b"declared", "department", b"department", "max_uses", b"max_uses", "parameter", b"parameter", "person", b"person", "predicate", b"predicate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -18,6 +18,7 @@ from federation.v1 import envelope_pb2, node_pb2, receipt_pb2
 from federation.wire.codec import strict
 
 PROVE: Final = "federation.v1.DepartmentNode/Prove"
+PROVE_SUM: Final = "federation.v1.Tally/Prove"
 _REQUEST_BYTES: Final = 32
 _LEVELS: Final = 10
 """Levels of a tree over the most items of a batch."""

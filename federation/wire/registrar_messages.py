@@ -23,6 +23,7 @@ from federation.enrolment import BlindBatch, BlindEvaluation
 from federation.errors import PeerFault
 from federation.exchange import Purpose
 from federation.status import SignedList
+from federation.summing import DIGEST
 from federation.v1 import envelope_pb2, registrar_pb2
 from federation.wire.codec import strict
 
@@ -308,16 +309,20 @@ def _grant_message(grant: GrantRequest) -> registrar_pb2.GrantRequest:
         predicate=grant.predicate,
         parameter=grant.parameter,
         max_uses=grant.max_uses,
+        declared=grant.declared,
     )
 
 
 def _grant(m: registrar_pb2.GrantRequest) -> GrantRequest:
+    if len(m.declared) not in {0, DIGEST}:
+        raise _malformed("GrantRequest")
     return GrantRequest(
         person=m.person,
         department=m.department,
         predicate=m.predicate,
         parameter=m.parameter,
         max_uses=m.max_uses,
+        declared=m.declared,
     )
 
 

@@ -337,7 +337,8 @@ def keep_to_one_core() -> None:
     """Keep all threads of this process that run Python on one core of those it may use.
 
     They share one interpreter lock; handing it to another core costs more than a second core brings
-    (protocol §8). The library's own threads, which move bytes, bear their own names and stay free.
+    (protocol §8). Threads that bear names of their own stay free: the library's, which move bytes,
+    and readers of many tokens, which mostly verify signatures without that lock.
     Does nothing where the operating system knows no such thing.
     """
     if not hasattr(os, "sched_setaffinity"):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
 
+from hedui.demo.holdings import FarmSubsidy, Insurance, PublicPay, Security
 from hedui.demo.stories import Setting, book, employed, invent, known, monthly
 from hedui.demo.world import (
     Account,
@@ -37,6 +38,7 @@ from hedui.demo.world import (
     Vehicle,
 )
 
+_Teller = Callable[[Random, Setting, Person], list[Fact]]
 PER_DEPARTMENT = 30
 _PLACES = ("790301", "790402", "790502", "790601")
 
@@ -158,30 +160,42 @@ def work(rng: Random, setting: Setting, person: Person) -> list[Fact]:
     return facts
 
 
-def real_estate(rng: Random, setting: Setting, person: Person) -> list[Fact]:
-    """Draw a land right, or a few units, some of them given away."""
-    serial = rng.randrange(10_000, 99_999)
-    if rng.random() < 0.3:
-        kind = rng.choice(("homestead", "farmland", "forest", "construction"))
-        since = _day(rng, setting, 200)
-        return [Land(person=person.id, parcel=f"T-{serial}", kind=kind, since=since)]
-    facts: list[Fact] = []
-    for part in range(rng.randrange(1, 4)):
-        acquired = _day(rng, setting)
-        sold = rng.random() < 0.2
-        facts.append(
-            Realty(
-                person=person.id,
-                unit=f"U-{serial}-{part}",
-                use=rng.choice(("dwelling", "dwelling", "shop", "office", "parking")),
-                structure=rng.choice(("concrete", "concrete", "brick", "mud")),
-                area_m2_hundredths=rng.randrange(2_000, 16_000),
-                share_percent=rng.choice((100, 100, 50, 33)),
-                acquired=acquired,
-                disposed=min(acquired + timedelta(days=200), setting.days.today) if sold else None,
-            )
-        )
-    return facts
+def real_estate(register: str) -> _Teller:
+    """Make a teller who draws a land right of one city, or a few units, some of them given away."""
+    mark = register[-1].upper()
+
+    def tell(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+        serial = rng.randrange(10_000, 99_999)
+        if rng.random() < 0.3:
+            return [
+                Land(
+                    person=person.id,
+                    parcel=f"T{mark}-{serial}",
+                    kind=rng.choice(("homestead", "farmland", "forest", "construction")),
+                    since=_day(rng, setting, 200),
+                    register=register,
+                )
+            ]
+        units = [f"U{mark}-{serial}-{part}" for part in range(rng.randrange(1, 4))]
+        return [_unit(rng, setting, person, unit, register) for unit in units]
+
+    return tell
+
+
+def _unit(rng: Random, setting: Setting, person: Person, unit: str, register: str) -> Realty:
+    acquired = _day(rng, setting)
+    sold = rng.random() < 0.2
+    return Realty(
+        person=person.id,
+        unit=unit,
+        use=rng.choice(("dwelling", "dwelling", "shop", "office", "parking")),
+        structure=rng.choice(("concrete", "concrete", "brick", "mud")),
+        area_m2_hundredths=rng.randrange(2_000, 16_000),
+        share_percent=rng.choice((100, 100, 50, 33)),
+        acquired=acquired,
+        disposed=min(acquired + timedelta(days=200), setting.days.today) if sold else None,
+        register=register,
+    )
 
 
 def housing(rng: Random, setting: Setting, person: Person) -> list[Fact]:
@@ -252,8 +266,8 @@ def studies(rng: Random, setting: Setting, person: Person) -> list[Fact]:
     ]
 
 
-def account(bank: str) -> Callable[[Random, Setting, Person], list[Fact]]:
-    """Make a teller who draws accounts at one bank."""
+def account(bank: str) -> _Teller:
+    """Make a teller who draws accounts at one bank; one in twenty is overdrawn."""
 
     def tell(rng: Random, _setting: Setting, person: Person) -> list[Fact]:
         return [
@@ -262,7 +276,7 @@ def account(bank: str) -> Callable[[Random, Setting, Person], list[Fact]]:
                 bank=bank,
                 number=f"62{rng.randrange(10**9, 10**10)}",
                 kind=rng.choice(("current", "fixed", "wealth_product")),
-                balance_fen=int(rng.paretovariate(1.1) * 20_000),
+                balance_fen=_balance(rng),
                 closed=rng.random() < 0.1,
             )
             for _ in range(rng.randrange(1, 3))
@@ -271,12 +285,61 @@ def account(bank: str) -> Callable[[Random, Setting, Person], list[Fact]]:
     return tell
 
 
-_TELLERS: tuple[Callable[[Random, Setting, Person], list[Fact]], ...] = (
+def _balance(rng: Random) -> int:
+    if rng.random() < 0.05:
+        return -rng.randrange(100_000)
+    return int(rng.paretovariate(1.1) * 20_000)
+
+
+def securities(rng: Random, _setting: Setting, person: Person) -> list[Fact]:
+    """Draw a few holdings in one securities account."""
+    account_no = f"A{rng.randrange(10**8, 10**9)}"
+    return [
+        Security(
+            person=person.id,
+            account=account_no,
+            paper=rng.choice(("货币基金", "指数基金", "债券", "股票")),
+            value_fen=int(rng.paretovariate(1.1) * 30_000),
+        )
+        for _ in range(rng.randrange(1, 4))
+    ]
+
+
+def insurance(rng: Random, _setting: Setting, person: Person) -> list[Fact]:
+    """Draw a policy; half of them were surrendered or have lapsed."""
+    status = rng.choice(("active", "active", "surrendered", "lapsed"))
+    return [
+        Insurance(
+            person=person.id,
+            policy=f"P{rng.randrange(10**9, 10**10)}",
+            status=status,
+            cash_fen=rng.randrange(50_000, 3_000_000),
+        )
+    ]
+
+
+def public_money(rng: Random, setting: Setting, person: Person) -> list[Fact]:
+    """Draw payments for farmland or, for one in four, a place on the public payroll."""
+    if rng.random() < 0.25:
+        until = setting.days.ago(2) if rng.random() < 0.3 else None
+        since = setting.days.ago(rng.randrange(4, 200))
+        return [PublicPay(person=person.id, office="例区某局", since=since, until=until)]
+    return [
+        FarmSubsidy(
+            person=person.id,
+            paid=_day(rng, setting, 16),
+            amount_fen=rng.randrange(5_000, 120_000),
+        )
+        for _ in range(rng.randrange(1, 4))
+    ]
+
+
+_TELLERS: tuple[_Teller, ...] = (
     _police,
     _civil_affairs,
     taxes,
     work,
-    real_estate,
+    real_estate("natural_resources"),
     housing,
     business,
     illness,
@@ -285,4 +348,9 @@ _TELLERS: tuple[Callable[[Random, Setting, Person], list[Fact]], ...] = (
     account("bank_a"),
     account("bank_b"),
     account("bank_c"),
+    public_money,
+    real_estate("land_b"),
+    real_estate("land_c"),
+    securities,
+    insurance,
 )

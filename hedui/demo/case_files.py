@@ -8,10 +8,10 @@ import hashlib
 import json
 from datetime import date
 
+from hedui.demo.rights import OPERATOR
 from hedui.demo.world import Household, Member
 
 _FIRST_COMMISSION = 17
-_OPERATOR = "op-lin"
 
 
 def case_file(household: Household, today: date, place: int) -> str:
@@ -21,16 +21,21 @@ def case_file(household: Household, today: date, place: int) -> str:
         f"trigger = {_quoted(household.trigger)}",
         f"area = {_quoted(household.area)}",
         f"commission = {_quoted(f'{household.area}-{today.year}-{_FIRST_COMMISSION + place:04d}')}",
-        f"operator = {_quoted(_OPERATOR)}",
+        f"operator = {_quoted(OPERATOR)}",
     ]
+    if household.declared_fen is not None:
+        parts.append(f"declared_income = {household.declared_fen}")
     for member in household.members:
-        parts += ["", *_person(household.case, member)]
+        role = "APPLICANT" if member.relation == "SELF" else "MEMBER"
+        parts += ["", *_person(household.case, member, role)]
+    for member in household.supporters:
+        parts += ["", *_person(household.case, member, "SUPPORTER")]
     if household.declared_marriage:
         parts += ["", "[declaration]", f"marital_status = {_quoted(household.declared_marriage)}"]
     return "\n".join(parts) + "\n"
 
 
-def _person(case: str, member: Member) -> list[str]:
+def _person(case: str, member: Member, role: str) -> list[str]:
     person = member.person
     method = "GUARDIAN" if member.guardian else "AGENT" if member.agent else "SELF"
     scan = hashlib.sha256(f"demonstration scan {case} {person.id}".encode()).hexdigest()
@@ -39,7 +44,7 @@ def _person(case: str, member: Member) -> list[str]:
         f"id = {_quoted(person.id)}",
         f"name = {_quoted(person.name)}",
         f"relation = {_quoted(member.relation)}",
-        f"role = {_quoted('APPLICANT' if member.relation == 'SELF' else 'MEMBER')}",
+        f"role = {_quoted(role)}",
         "",
         "[person.consent]",
         f"method = {_quoted(method)}",

@@ -14,7 +14,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, Self
 
+from coordinator.asking.questions import HOUSEHOLD, SumTold
 from coordinator.asking.record import Record
+from coordinator.asking.sum_record import CONDITION, SumRecord
 from coordinator.asking.waiting import TRANSIENT
 from coordinator.casework import cases
 from coordinator.casework.filed import ConsentStage
@@ -23,7 +25,7 @@ from coordinator.store import Store
 from federation import catalogue
 from federation.clock import SystemClock, business_date
 from federation.errors import Unavailable
-from federation.exchange import outcome_text
+from federation.exchange import Outcome, Refusal, outcome_text
 from hedui.demo.processes import command
 from hedui.demo.verdict import Key
 
@@ -33,7 +35,7 @@ _PAUSE: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question with its outcome; ``outcome`` is empty where nothing came back."""
+    """One question or sum with its outcome; ``outcome`` is empty where nothing came back."""
 
     key: Key
     outcome: str
@@ -104,13 +106,18 @@ class Centre:
         return {one.id: stems[one.case.applicant.id] for one in filed}
 
     def counts(self) -> tuple[int, int]:
-        """Count all planned questions and those with an answer, however it reads."""
+        """Count all planned questions and sums, and those with an outcome, however it reads."""
         books = self._books()
-        counted = Record(books).counts(Store(books).case_ids()).values()
-        return sum(asked for asked, _ in counted), sum(answered for _, answered in counted)
+        case_ids = Store(books).case_ids()
+        counted = Record(books).counts(case_ids).values()
+        sums = [one for told in SumRecord(books).told(case_ids).values() for one in told]
+        return (
+            sum(asked for asked, _ in counted) + len(sums),
+            sum(answered for _, answered in counted) + sum(bool(_outcome(one)) for one in sums),
+        )
 
     def unsettled(self, case_ids: Sequence[str]) -> Counter[tuple[str, str]]:
-        """Count open questions by department and by what stands in the way; empty: silence."""
+        """Count what is open by department and by what stands in the way; empty: silence."""
         found: Counter[tuple[str, str]] = Counter()
         for told in chain.from_iterable(Record(self._books()).told(case_ids).values()):
             if told.answer is None:
@@ -118,6 +125,13 @@ class Centre:
             elif told.answer.refusal in TRANSIENT:
                 found[told.ask.department, told.answer.refusal.name] += 1
         return found
+
+    def unsummed(self, case_ids: Sequence[str]) -> list[tuple[tuple[str, ...], str]]:
+        """List, for each sum that may still be had, who has not given, and what the first said."""
+        found = Store(self._books()).consents(case_ids).items()
+        ready = [case_id for case_id, one in found if one.stage is ConsentStage.READY]
+        told = chain.from_iterable(SumRecord(self._books()).told(ready).values())
+        return [(one.absent or (one.ask.tally,), one.code) for one in told if not _outcome(one)]
 
     def doubted(self, case_ids: Sequence[str]) -> bool:
         """Tell whether a consent has yet to be confirmed by the registrar, who was away."""
@@ -129,9 +143,16 @@ class Centre:
         return Store(self._books()).consents([case_id])[case_id].consent_no
 
     def asked(self, labels: dict[str, str]) -> Iterator[Asked]:
-        """Give each planned question with its outcome; ``labels`` name cases as the oracle does."""
+        """Give each planned question and sum; ``labels`` name cases as the oracle does."""
         predicates = catalogue.load()
+        sums = SumRecord(self._books()).told(list(labels))
         for filed in Store(self._books()).cases(list(labels)):
+            for one in sums[filed.id]:
+                whole = one.ask.subject == HOUSEHOLD
+                person = "" if whole else filed.case.persons[one.ask.subject].id
+                key = (labels[filed.id], person, "", one.ask.predicate, one.ask.parameter)
+                if (outcome := _outcome(one)) != CONDITION:
+                    yield Asked(key, outcome)
             for told in Record(self._books()).told([filed.id])[filed.id]:
                 person = filed.case.persons[told.ask.person].id
                 values = predicates.predicate(told.ask.predicate).values
@@ -161,3 +182,13 @@ class Centre:
             running = subprocess.Popen(line, stdout=sink, stderr=sink)  # noqa: S603 - our own
             self._running = running
         return running.wait()
+
+
+def _outcome(told: SumTold) -> str:
+    """Write what became of a sum: nothing while somebody is absent or refuses for the moment."""
+    if told.answer:
+        return outcome_text(told.answer)
+    if told.code in {CONDITION, Outcome.STALE.name}:
+        return told.code
+    refusal = Refusal.__members__.get(told.code)
+    return f"REFUSED({told.code})" if refusal and refusal not in TRANSIENT else ""

@@ -1,6 +1,6 @@
 """A demonstration city on disk: what each department has, the open cases, the expected answers.
 
-Knows the thirteen departments and the layout of the folder. Does not know how a node, a registrar
+Knows the eighteen departments and the layout of the folder. Does not know how a node, a registrar
 or a coordinator is set up from it.
 """
 
@@ -19,7 +19,7 @@ from hedui.demo.flaws import Condition, Flaws, see
 from hedui.demo.oracle import expectations
 from hedui.demo.policy import policy_toml
 from hedui.demo.population import STANDARD_FEN, build_world
-from hedui.demo.registers import income, status
+from hedui.demo.registers import income, money, status
 from hedui.demo.registers import property as possessions
 from hedui.demo.tables import Table, write_tables
 from hedui.demo.world import Almanac, World
@@ -79,8 +79,18 @@ def _start_of_term(days: Almanac) -> date:
     return days.month(2)
 
 
-def _of_bank(party: str) -> Callable[[World], list[Table]]:
-    return lambda world: possessions.bank(world, party)
+def _own(tables: Callable[[World, str], list[Table]], party: str) -> Callable[[World], list[Table]]:
+    """Write the tables of one of several departments of a kind."""
+    return lambda world: tables(world, party)
+
+
+def _bank(party: str, zh: str, en: str) -> _Office:
+    return _Office(party, "bank", zh, en, _own(possessions.bank, party), _yesterday)
+
+
+def _land(party: str, zh: str, en: str) -> _Office:
+    tables = _own(possessions.natural_resources, party)
+    return _Office(party, "natural_resources", zh, en, tables, _yesterday)
 
 
 _OFFICES = (
@@ -109,14 +119,7 @@ _OFFICES = (
         income.human_resources,
         _day_before_yesterday,
     ),
-    _Office(
-        "natural_resources",
-        "natural_resources",
-        "自然资源",
-        "Natural resources",
-        possessions.natural_resources,
-        _yesterday,
-    ),
+    _land("natural_resources", "自然资源", "Natural resources"),
     _Office("housing", "housing", "住建", "Housing", possessions.housing, _yesterday),
     _Office(
         "market_regulation",
@@ -143,9 +146,14 @@ _OFFICES = (
         _start_of_month,
     ),
     _Office("education", "education", "教育", "Education", status.education, _start_of_term),
-    _Office("bank_a", "bank", "甲银行", "Bank A", _of_bank("bank_a"), _yesterday),
-    _Office("bank_b", "bank", "乙银行", "Bank B", _of_bank("bank_b"), _yesterday),
-    _Office("bank_c", "bank", "丙银行", "Bank C", _of_bank("bank_c"), _yesterday),
+    _bank("bank_a", "甲银行", "Bank A"),
+    _bank("bank_b", "乙银行", "Bank B"),
+    _bank("bank_c", "丙银行", "Bank C"),
+    _Office("finance", "finance", "财政", "Finance", money.finance, _end_of_last_month),
+    _land("land_b", "乙市不动产", "Real estate, city B"),
+    _land("land_c", "丙市不动产", "Real estate, city C"),
+    _Office("securities", "securities", "证券", "Securities", money.securities, _yesterday),
+    _Office("insurer", "insurer", "保险", "Insurer", money.insurer, _day_before_yesterday),
 )
 
 

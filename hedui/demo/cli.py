@@ -17,7 +17,7 @@ import typer
 
 from federation.errors import BadInput
 from federation.terminal import JsonOption, LangOption, Terminal, reporting, terminal
-from hedui.demo import district, district_run, district_screen, families
+from hedui.demo import district, district_run, district_screen, families_run
 from hedui.demo import run as runs
 from hedui.demo import stage as stages
 from hedui.demo.processes import Troupe
@@ -26,6 +26,15 @@ from hedui.demo.run import Options, Outcome
 app = typer.Typer()
 
 MOST_STANDARD = 100_000
+StandardOption = Annotated[
+    str, typer.Option(help="with --families: monthly standard a person 月标准")
+]
+SumsOption = Annotated[
+    bool, typer.Option("--sums", help="with --families: as sums over departments 多部门合计")
+]
+SampleOption = Annotated[
+    int, typer.Option(min=0, help="with --families: so many of them; 0: all 抽样户数")
+]
 
 
 @app.command()
@@ -39,12 +48,12 @@ def demo(
     real: Annotated[
         bool, typer.Option("--families", help="9,275 real families 真实家庭 (401ksubs)")
     ] = False,
-    standard: Annotated[
-        str, typer.Option(help="with --families: monthly standard a person 月标准")
-    ] = "425",
+    standard: StandardOption = "425",
+    sums: SumsOption = False,
+    sample: SampleOption = 0,
     record: Annotated[Path | None, typer.Option(help="record every message here 记录报文")] = None,
     size: Annotated[
-        Literal["tiny", "district"], typer.Option(help="12 or 507 households 演示规模")
+        Literal["tiny", "district"], typer.Option(help="20 or 507 households 演示规模")
     ] = "tiny",
     households: Annotated[
         int, typer.Option(min=20, max=district.HOUSEHOLDS, help="of a smaller district 户数")
@@ -55,7 +64,7 @@ def demo(
     lang: LangOption = None,
     json: JsonOption = False,
 ) -> None:
-    """演示城市:核对中心查询十三个部门 A verification centre checks households at 13 departments."""
+    """演示城市:核对中心查询十八个部门 A verification centre checks households at 18 departments."""
     at = terminal(lang, json)
     with reporting(at), _home(prepare or folder) as home:
         if prepare:
@@ -71,7 +80,7 @@ def demo(
         if serve:
             _serve(options, at)
         elif real:
-            _families(home, standard, at)
+            _families(_wanted(options, standard, sums=sums, sample=sample), at)
         elif options.households:
             _district(options, at)
         else:
@@ -101,7 +110,12 @@ def _district(options: Options, at: Terminal) -> None:
         raise typer.Exit(1)
 
 
-def _families(home: Path, standard: str, at: Terminal) -> None:
+def _wanted(options: Options, standard: str, *, sums: bool, sample: int) -> families_run.Options:
+    """Read what is wanted of the families.
+
+    Raises:
+        BadInput: STANDARD_INVALID.
+    """
     try:
         amount = Decimal(standard)
         good = 0 < amount <= MOST_STANDARD and amount == round(amount, 2)
@@ -109,13 +123,13 @@ def _families(home: Path, standard: str, at: Terminal) -> None:
         good = False
     if not good:
         raise BadInput("STANDARD_INVALID", most=MOST_STANDARD)
-    found, expected = families.run(home, amount, at)
-    at.say(
-        f"{found.families:,} 户中 {found.within_income:,} 户收入不超标准,"
-        f"其中 {found.over_assets:,} 户金融资产超过 12 个月标准",
-        f"of {found.families:,} families {found.within_income:,} are within the income standard;"
-        f" {found.over_assets:,} of these hold more than 12 months of it",
+    return families_run.Options(
+        folder=options.folder, standard=amount, sums=sums, sample=sample, seed=options.seed
     )
+
+
+def _families(options: families_run.Options, at: Terminal) -> None:
+    found, expected = families_run.run(options, at)
     wrong = sum(found.as_json()[name] != n for name, n in expected.as_json().items())
     line = f"families: {found.families} families, {wrong} counts wrong"
     at.say(line, line)

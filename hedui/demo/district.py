@@ -13,7 +13,7 @@ from hedui.demo import flaws as faults
 from hedui.demo.flaws import Flaws
 from hedui.demo.neighbours import neighbours, sizes
 from hedui.demo.population import STANDARD_FEN, STORIES, check_day, lay
-from hedui.demo.rights import case_o, case_p, case_r, case_u
+from hedui.demo.rights import case_o, case_p, case_r
 from hedui.demo.stories import Setting
 from hedui.demo.world import Almanac, World
 
@@ -21,7 +21,7 @@ HOUSEHOLDS: Final = 507
 PEOPLE: Final = 1_570
 """Households and people on dibao in Guangming district in August 2015."""
 _POOL: Final = 150
-_PLANTED: Final = (*STORIES, case_o, case_p, case_r, case_u)
+_PLANTED: Final = (*STORIES, case_o, case_p, case_r)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

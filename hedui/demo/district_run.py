@@ -53,7 +53,7 @@ class Outcome:
     @property
     def people(self) -> int:
         """Count everybody who was asked about."""
-        return len({one.key[1] for one in self.asked})
+        return len({one.key[1] for one in self.asked} - {""})
 
     @property
     def answers(self) -> int:
@@ -208,6 +208,10 @@ class _Review:
             broken = why == "SOURCE_UNAVAILABLE" and flaws.garbled
             if not (absent or broken or why in for_now):
                 yield department
+        never = set(self._stage.having(Condition.OFFLINE))
+        for parties, why in self._centre.unsummed(case_ids):
+            if not never & set(parties) and why not in for_now:
+                yield parties[0]
 
     def _use_up(self) -> None:
         """Ask the last wave again while kills are left, so that they meet some work."""

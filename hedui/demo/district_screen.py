@@ -72,8 +72,8 @@ def show(outcome: Outcome, at: Terminal) -> None:
 
 
 def departments(outcome: Outcome, at: Terminal) -> Table:
-    """Lay out every department: what is wrong there, and what came of it."""
-    found = {node: Counter[str]() for node in outcome.stage.nodes}
+    """Lay out every department, what is wrong there and what came of it; sums come last."""
+    found = {node: Counter[str]() for node in (*outcome.stage.nodes, "")}
     for one in outcome.asked:
         found[one.key[2]][one.outcome.partition("(")[0]] += 1
     table = Table(box=None, padding=(0, 1), show_edge=False)
@@ -82,14 +82,16 @@ def departments(outcome: Outcome, at: Terminal) -> Table:
         table.add_column(at.pick(*heading), justify="right")
     for node in outcome.stage.nodes:
         flaws, count = outcome.stage.flaws[node], found[node]
-        numbers = (
-            len(flaws.missing | flaws.mistyped),
-            flaws.age_days,
-            count.total(),
-            *(count[word] for word in ("NO_RECORD", "STALE", "REFUSED", "")),
-        )
-        table.add_row(at.pick(*outcome.stage.names[node]), *(f"{n:,}" for n in numbers))
+        own = (len(flaws.missing | flaws.mistyped), flaws.age_days)
+        name = at.pick(*outcome.stage.names[node])
+        table.add_row(name, *(f"{n:,}" for n in (*own, *_numbers(count))))
+    sums = (f"{n:,}" for n in _numbers(found[""]))
+    table.add_row(at.pick("多部门合计", "Sums"), "", "", *sums)
     return table
+
+
+def _numbers(count: Counter[str]) -> tuple[int, ...]:
+    return (count.total(), *(count[word] for word in ("NO_RECORD", "STALE", "REFUSED", "")))
 
 
 def conditions(stage: Stage, at: Terminal) -> str:

@@ -70,10 +70,10 @@ _CONDITIONS: Final = {
     "tax": Condition.SLOW,
     "natural_resources": Condition.LATE,
     "medical_insurance": Condition.FLAPPING,
-    "bank_b": Condition.PAUSED,
-    "bank_c": Condition.OFFLINE,
+    "finance": Condition.PAUSED,
+    "land_c": Condition.OFFLINE,
 }
-_STALE: Final = ("housing", "bank_a")  # one of them has not sent data for a long time
+_STALE: Final = ("housing", "market_regulation")  # one of them has not sent data for a long time
 _LEAVING_OUT: Final = {
     "civil_affairs": ("P09", "P11", "P49", "P67"),
     "human_resources": ("P14", "P16", "P19", "P20"),
@@ -100,7 +100,7 @@ def draw(
 def _drawn(rng: Random, world: World, department: str, people: Sequence[str]) -> Flaws:
     missing = frozenset(rng.sample(people, _share(people, rng.uniform(0.02, 0.05))))
     there = [person for person in people if person not in missing]
-    drivers = [person for person in there if world.of(Vehicle, person)]
+    drivers = [person for person in there if _drives(world, person)]
     choices = _LEAVING_OUT.get(department, ())
     return Flaws(
         condition=_CONDITIONS.get(department, Condition.SOUND),
@@ -112,6 +112,12 @@ def _drawn(rng: Random, world: World, department: str, people: Sequence[str]) ->
         left_out=frozenset(rng.sample(choices, 1)) if choices else frozenset(),
         doubled=True,
     )
+
+
+def _drives(world: World, person: str) -> bool:
+    """Tell whether somebody has a vehicle of whose date a question is asked."""
+    owned = world.of(Vehicle, person)
+    return any(one.kind in {"car", "truck"} and one.gone is None for one in owned)
 
 
 def _share(people: Sequence[str], part: float) -> int:

@@ -47,13 +47,18 @@ _Teller = Callable[[Random, Setting, Person], list[Fact]]
 _OWNING: Final[tuple[tuple[float, _Teller], ...]] = (
     (0.08, tellers.vehicle),
     (0.03, tellers.taxes),
-    (0.25, tellers.real_estate),
+    (0.25, tellers.real_estate("natural_resources")),
     (0.08, tellers.housing),
     (0.03, tellers.business),
     (0.12, tellers.disability),
     (0.30, tellers.account("bank_a")),
     (0.30, tellers.account("bank_b")),
     (0.15, tellers.account("bank_c")),
+    (0.10, tellers.public_money),
+    (0.03, tellers.real_estate("land_b")),
+    (0.02, tellers.real_estate("land_c")),
+    (0.05, tellers.securities),
+    (0.10, tellers.insurance),
 )
 """How many adults in a hundred own what."""
 

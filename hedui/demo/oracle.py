@@ -5,18 +5,22 @@ where a department has something wrong; what is true is worked out in ``truth``.
 not read any register, catalogue or policy file.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hedui.demo import truth
+from hedui.demo import sums, truth
 from hedui.demo.flaws import Condition, Flaws, Seen
 from hedui.demo.question import Question
+from hedui.demo.sums import Adding
 from hedui.demo.world import CadreRelative, Death, Household, Orphan, Person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """The outcome a department must give."""
+    """The outcome a department must give, or several together: then ``department`` is empty.
+
+    ``person`` is empty where the sum is a whole household's.
+    """
 
     case: str
     person: str
@@ -43,14 +47,12 @@ _POLICE = ("public_security",)
 _CIVIL = ("civil_affairs",)
 _TAX = ("tax",)
 _LABOUR = ("human_resources",)
-_LAND = ("natural_resources",)
+_LAND = sums.CITIES
 _HOUSING = ("housing",)
 _MARKET = ("market_regulation",)
-_MEDICAL = ("medical_insurance",)
 _SCHOOLS = ("education",)
-_BANKS = ("bank_a", "bank_b", "bank_c")
 _NONE = ("",)
-_OLDEST = {"P57": 200, "P60": 120} | dict.fromkeys(("P21", "P22", "P23", "P24"), 62)
+_OLDEST = {"P57": 200, "P60": 120} | dict.fromkeys(("P22", "P23", "P24"), 62)
 _OLDEST_OF_OTHERS = 45
 """How many days old an answer's data may be."""
 
@@ -74,14 +76,14 @@ MEANINGS: dict[str, Meaning] = {
     "P18": Meaning(_LABOUR, _NONE, truth.employed),
     "P19": Meaning(_LABOUR, _NONE, truth.refusals),
     "P20": Meaning(_LABOUR, _NONE, truth.jobless_benefit),
-    "P21": Meaning(_TAX, ("wage-12s",), truth.wages_within),
     "P22": Meaning(_TAX, _NONE, truth.taxed("business")),
     "P23": Meaning(_TAX, _NONE, truth.taxed("property")),
     "P24": Meaning(_TAX, _NONE, truth.taxed("vat")),
+    "P25": Meaning(("finance",), _NONE, truth.public_payroll),
     "P26": Meaning(_CIVIL, _NONE, truth.recorded(CadreRelative)),
     "P27": Meaning(_HOUSING, ("w3m",), truth.fund_paid_lately),
     "P28": Meaning(_HOUSING, ("si-base",), truth.fund_base),
-    "P29": Meaning(_HOUSING, ("hpf-12s",), truth.fund_within),
+    "P29": Meaning(_HOUSING, ("hpf-12s", "hpf-24s"), truth.fund_within),
     "P33": Meaning(_LAND, _NONE, truth.dwellings),
     "P34": Meaning(_LAND, ("area-30m2",), truth.living_space_within),
     "P35": Meaning(_LAND, _NONE, truth.non_dwelling),
@@ -97,9 +99,7 @@ MEANINGS: dict[str, Meaning] = {
     "P47": Meaning(_MARKET, ("capital-100k",), truth.capital),
     "P48": Meaning(_MARKET, _NONE, truth.shop),
     "P49": Meaning(_CIVIL, _NONE, truth.organisation),
-    "P50": Meaning(_BANKS, ("deposit-12s", "deposit-24s"), truth.deposits_within),
-    "P55": Meaning(_MEDICAL, ("medical-50k", "medical-20k"), truth.medical_costs),
-    "P56": Meaning(_MEDICAL, _NONE, truth.serious_disease),
+    "P56": Meaning(("medical_insurance",), _NONE, truth.serious_disease),
     "P57": Meaning(_SCHOOLS, _NONE, truth.stage),
     "P58": Meaning(_SCHOOLS, _NONE, truth.high_fee),
     "P60": Meaning(("disabled_federation",), _NONE, truth.disability),
@@ -110,12 +110,42 @@ MEANINGS: dict[str, Meaning] = {
 
 def expectations(households: Iterable[Household], seen: Mapping[str, Seen]) -> list[Expectation]:
     """Work out every answer the city's departments can be asked for about the cases."""
-    return [
-        expected
-        for household in households
-        for member in household.members
-        for expected in about(seen, household, member.person)
-    ]
+    return [expected for household in households for expected in _of(seen, household)]
+
+
+def _of(seen: Mapping[str, Seen], household: Household) -> Iterator[Expectation]:
+    for member in (*household.members, *household.supporters):
+        yield from about(seen, household, member.person)
+    yield from together(seen, household)
+
+
+def together(seen: Mapping[str, Seen], household: Household) -> Iterator[Expectation]:
+    """Work out every sum about a household, and about each of its supporters alone."""
+    subjects = {"": tuple(member.person.id for member in household.members)}
+    subjects |= {one.person.id: (one.person.id,) for one in household.supporters}
+    for subject, people in subjects.items():
+        adding = Adding(seen=seen, household=household, people=people, heads=len(people))
+        for predicate, one in sums.SUMS.items():
+            if predicate == "H5" and (subject or household.declared_fen is None):
+                continue
+            for parameter in one.parameters:
+                yield Expectation(
+                    case=household.case,
+                    person=subject,
+                    department="",
+                    predicate=predicate,
+                    parameter=parameter,
+                    outcome=_in_spite_of_any(one, adding) or one.outcome(adding, parameter),
+                )
+
+
+def _in_spite_of_any(one: sums.Sum, adding: Adding) -> str:
+    """Give what comes instead of a sum when one department cannot give its share."""
+    flaws = [adding.seen[department].flaws for department in one.departments]
+    never = {Condition.OFFLINE, Condition.PAUSED if adding.household.revoked else Condition.OFFLINE}
+    if any(flaw.condition in never for flaw in flaws):
+        return "UNAVAILABLE"
+    return "STALE" if any(flaw.age_days > one.oldest for flaw in flaws) else ""
 
 
 def about(seen: Mapping[str, Seen], household: Household, person: Person) -> list[Expectation]:

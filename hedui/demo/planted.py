@@ -236,6 +236,7 @@ def case_f(setting: Setting) -> Story:
         programme="DIBAO_URBAN",
         area="790502",
         members=(Member(person=father, relation="SELF"), Member(person=son, relation="CHILD")),
+        supporters=(Member(person=daughter, relation="CHILD"),),
     )
     return Story(household=household, facts=tuple(facts), others=(wife, husband, daughter))
 

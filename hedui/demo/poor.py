@@ -115,7 +115,7 @@ def case_11(setting: Setting) -> Story:
 
 
 def _three_banks(setting: Setting, person: Person) -> list[Fact]:
-    """Split deposits so that each bank alone sees 0.6 of the rung for three (case K)."""
+    """Split what three people may have nearly twice over; this programme allows them that much."""
     share = 12 * setting.standard_fen * 3 * 6 // 10
     return [
         Account(

@@ -8,15 +8,12 @@ from datetime import date
 from random import Random
 
 from hedui.demo.background import background, orphan
+from hedui.demo.margins import case_13, case_14, case_15
 from hedui.demo.people import strangers
-from hedui.demo.planted import (
-    case_a,
-    case_b,
-    case_c,
-    case_e,
-    case_f,
-)
+from hedui.demo.planted import case_a, case_b, case_c, case_e, case_f
 from hedui.demo.poor import case_10, case_11, case_12
+from hedui.demo.rights import case_u
+from hedui.demo.scattered import case_d, case_i, case_k, case_l
 from hedui.demo.stories import Setting, Story
 from hedui.demo.tricky import case_j, case_m1, case_m2, case_n
 from hedui.demo.world import Almanac, Fact, World
@@ -28,15 +25,23 @@ STORIES = (
     case_a,
     case_b,
     case_c,
+    case_d,
     case_e,
     case_f,
+    case_i,
     case_j,
+    case_k,
+    case_l,
     case_m1,
     case_m2,
     case_n,
     case_10,
     case_11,
     case_12,
+    case_13,
+    case_14,
+    case_15,
+    case_u,
 )
 _POOL = 48
 

@@ -43,15 +43,11 @@ class Question:
         """The threshold for this household, in fen or hundredths of a square metre."""
         standard, heads = self.world.standard_fen, len(self.household.members)
         return {
-            "wage-12s": 12 * standard * heads,
-            "deposit-12s": 12 * standard * heads,
-            "deposit-24s": 24 * standard * heads,
             "hpf-12s": 12 * standard * heads,
+            "hpf-24s": 24 * standard * heads,
             "area-30m2": 30_00 * heads,
             "capital-100k": 100_000_00,
             "vehicle-15s": 15 * standard,
-            "medical-50k": 50_000_00,
-            "medical-20k": 20_000_00,
         }[self.parameter]
 
 

@@ -5,6 +5,7 @@ and T are attacks on tokens and need no people of their own.
 """
 
 from datetime import date
+from typing import Final
 
 from hedui.demo.stories import Setting, Story, book, employed, invent, known
 from hedui.demo.world import (
@@ -21,6 +22,11 @@ from hedui.demo.world import (
     Realty,
     Schooling,
 )
+
+OPERATOR: Final = "op-lin"
+"""Who handles all cases, by the word in case files."""
+CLERK: Final = invent("林试岚", "790301", date(1994, 3, 8), 50)
+"""The same as a person: the centre's sentinel has to know the number, and nobody else does."""
 
 
 def case_o(setting: Setting) -> Story:
@@ -100,19 +106,25 @@ def case_r(setting: Setting) -> Story:
 
 
 def case_u(_setting: Setting) -> Story:
-    """Tell of an aunt of the one operator who handles all cases: civil affairs has her on file."""
+    """Tell of an aunt of the one operator, who signs for her and handles the case as well.
+
+    Civil affairs has the aunt on file as a clerk's relative.
+    """
     aunt = invent("林例霞", "790301", date(1969, 9, 5), 48)
-    facts = book("790301", aunt)
+    facts = book("790301", aunt) + book("790301", CLERK)
     facts += known(aunt, "human_resources")
-    facts.append(CadreRelative(person=aunt.id, office="例区核对中心 op-lin"))
+    facts += [
+        Disability(person=aunt.id, category="mental", grade=2, expires=date(2099, 12, 31)),
+        CadreRelative(person=aunt.id, office=f"例区核对中心 {OPERATOR}"),
+    ]
     facts += _savings(aunt, "bank_a", 95_000)
     household = Household(
         case="U",
         programme="DIBAO_URBAN",
         area="790301",
-        members=(Member(person=aunt, relation="SELF"),),
+        members=(Member(person=aunt, relation="SELF", agent=CLERK.id),),
     )
-    return Story(household=household, facts=tuple(facts))
+    return Story(household=household, facts=tuple(facts), others=(CLERK,))
 
 
 def _savings(person: Person, bank: str, fen: int) -> list[Fact]:

@@ -12,7 +12,7 @@ from typing import Final
 from coordinator.findings import screen
 from coordinator.opening import open_desk
 from federation.terminal import Terminal
-from hedui.demo import audit
+from hedui.demo import audit, papers
 from hedui.demo import stage as stages
 from hedui.demo.attacks import Attack, Attacker, Victim
 from hedui.demo.audit import Audited
@@ -20,7 +20,7 @@ from hedui.demo.centre import Centre
 from hedui.demo.drill import Drill
 from hedui.demo.flaws import Condition
 from hedui.demo.processes import Troupe
-from hedui.demo.stage import COORDINATOR, REGISTRAR, WITNESSES, Stage
+from hedui.demo.stage import COORDINATOR, REGISTRAR, TALLY, WITNESSES, Stage
 from hedui.demo.verdict import Verdict, compare, read_oracle
 
 SHOWN: Final = "A"
@@ -82,8 +82,9 @@ def run(options: Options, at: Terminal) -> Outcome:
             killed = _work(centre, troupe, stage, options, at)
             labels = centre.labels(stage.cases)
             attacks, hidden = attack(stage, centre)
+            papers.write(stage.party(COORDINATOR), labels, options.folder / "reports", at)
             asked = list(centre.asked(labels))
-            audited = audit.audit(stage, options.folder / "audit", centre.case_ids()[0], hidden)
+            audited = audit.audit(stage, options.folder / "audit", hidden, labels)
     answered = [(one.key, one.outcome) for one in asked if one.outcome]
     verdict = compare(answered, read_oracle(stage.oracle))
     outcome = Outcome(
@@ -107,6 +108,7 @@ def start(troupe: Troupe, stage: Stage, at: Terminal) -> None:
     start_witnesses(troupe, stage.folder)
     list(troupe.ready())
     at.say("✓ 登记处和三个见证方就绪", "✓ registrar and three witnesses ready")
+    troupe.start(TALLY, ["tally", "serve", "--folder", str(stage.party(TALLY)), "--json"])
     late = stage.having(Condition.LATE)
     there = [node for node in stage.nodes if node not in stage.having(Condition.OFFLINE)]
     for node in there:

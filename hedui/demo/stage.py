@@ -19,11 +19,13 @@ from federation.founding import FederationPlan, PartyPlan
 from federation.manifest import PartyRole
 from hedui.demo.city import CityIndex, write_city, write_district
 from hedui.demo.flaws import Condition, Flaws
+from hedui.demo.rights import CLERK, OPERATOR
 
 REGISTRAR: Final = "registrar"
 COORDINATOR: Final = "coordinator"
 FOREIGN: Final = "coordinator_neighbour"
 AUDITOR: Final = "auditor"
+TALLY: Final = "tally"
 WITNESSES: Final = {
     "witness_a": ("审计局", "Audit bureau"),
     "witness_b": ("纪检监察", "Discipline inspection"),
@@ -33,8 +35,8 @@ WITNESSES: Final = {
 PORT: Final = 7600
 """Where a party listens that has a host of its own."""
 _CENTRE_SETTINGS: Final = {
-    PartyRole.COORDINATOR: "[coordinator]\n",
-    PartyRole.REGISTRAR: "[registrar]\ncheckpoint_seconds = 1\n",
+    REGISTRAR: "[registrar]\ncheckpoint_seconds = 1\n",
+    COORDINATOR: f'[coordinator]\noperators = {{ {OPERATOR} = "{CLERK.id}" }}\n',
 }
 _NODE_SETTINGS: Final = "[node]\nstatus_refresh = 1.0\ncheckpoint_seconds = 1.0\n"
 
@@ -126,6 +128,7 @@ def found(
         _centre(COORDINATOR, PartyRole.COORDINATOR, "核对中心", "Verification centre"),
         _centre(FOREIGN, PartyRole.COORDINATOR, "邻市核对中心", "Neighbouring centre"),
         _centre(AUDITOR, PartyRole.AUDITOR, "审计员", "Privacy auditor"),
+        _centre(TALLY, PartyRole.TALLY, "统计局", "Statistics bureau"),
         *(_centre(one, PartyRole.WITNESS, zh, en) for one, (zh, en) in WITNESSES.items()),
     ]
     plans = [*centre, *nodes]
@@ -174,5 +177,5 @@ def free_ports(count: int) -> list[int]:
 
 
 def _centre(party: str, role: PartyRole, zh: str, en: str) -> PartyPlan:
-    settings = _CENTRE_SETTINGS.get(role, "")
+    settings = _CENTRE_SETTINGS.get(party, "")
     return PartyPlan(id=party, role=role, kind="", zh=zh, en=en, endpoint="", settings=settings)

@@ -8,9 +8,9 @@ import unicodedata
 from calendar import monthrange
 from collections.abc import Callable
 
+from hedui.demo.holdings import PublicPay
 from hedui.demo.question import Question, band, current, latest, yes
 from hedui.demo.world import (
-    Account,
     Aid,
     CadreRelative,
     Contribution,
@@ -25,7 +25,6 @@ from hedui.demo.world import (
     Known,
     Land,
     Marriage,
-    MedicalBill,
     NgoRole,
     Orphan,
     Pension,
@@ -196,11 +195,6 @@ def taxed(kind: str) -> Callable[[Question], str]:
     return lambda q: yes(_taxed(q, kind) > 0)
 
 
-def wages_within(q: Question) -> str:
-    """Say whether the wages of the twelve months stay within the rung."""
-    return yes(_taxed(q, "wage") <= q.rung)
-
-
 def _contributions(q: Question) -> list[Contribution]:
     first, end = q.year
     return [c for c in q.world.of(Contribution, q.person.id) if first <= c.paid < end]
@@ -248,9 +242,13 @@ def jobless_benefit(q: Question) -> str:
     return yes(any(run.since <= last and run.until > first for run in runs))
 
 
+def _units(q: Question) -> list[Realty]:
+    """Give what the city asked has in its register, sold units too."""
+    return [u for u in q.world.of(Realty, q.person.id) if u.register == q.department]
+
+
 def _homes(q: Question) -> list[Realty]:
-    units = q.world.of(Realty, q.person.id)
-    return [u for u in units if u.use == "dwelling" and u.structure != "mud" and not u.disposed]
+    return [u for u in _units(q) if u.use == "dwelling" and u.structure != "mud" and not u.disposed]
 
 
 def dwellings(q: Question) -> str:
@@ -266,25 +264,23 @@ def living_space_within(q: Question) -> str:
 
 def non_dwelling(q: Question) -> str:
     """Say whether a shop, an office or a parking space is held."""
-    units = q.world.of(Realty, q.person.id)
-    return yes(any(u.use != "dwelling" and u.disposed is None for u in units))
+    return yes(any(u.use != "dwelling" and u.disposed is None for u in _units(q)))
 
 
 def acquired_lately(q: Question) -> str:
     """Say whether a dwelling was acquired within the window."""
-    units = q.world.of(Realty, q.person.id)
-    return latest(q, (u.acquired for u in units if u.use == "dwelling"))
+    return latest(q, (u.acquired for u in _units(q) if u.use == "dwelling"))
 
 
 def transferred_lately(q: Question) -> str:
     """Say whether real estate was given away within the window."""
-    units = q.world.of(Realty, q.person.id)
-    return latest(q, (u.disposed for u in units if u.disposed is not None))
+    return latest(q, (u.disposed for u in _units(q) if u.disposed is not None))
 
 
 def land(q: Question) -> str:
     """Say whether a land right stands, a homestead included."""
-    return yes(any(right.until is None for right in q.world.of(Land, q.person.id)))
+    rights = [right for right in q.world.of(Land, q.person.id) if right.register == q.department]
+    return yes(any(right.until is None for right in rights))
 
 
 def public_housing(q: Question) -> str:
@@ -333,21 +329,10 @@ def shop(q: Question) -> str:
     return yes(any(t.employees > 0 for t in shops))
 
 
-def deposits_within(q: Question) -> str:
-    """Say whether the balances at this one bank stay within the rung."""
-    accounts = [a for a in q.world.of(Account, q.person.id) if a.bank == q.department]
-    return yes(sum(a.balance_fen for a in accounts if not a.closed) <= q.rung)
-
-
-def _self_paid(q: Question) -> int:
-    first, end = q.year
-    bills = q.world.of(MedicalBill, q.person.id)
-    return sum(b.self_paid_fen for b in bills if first <= b.settled < end)
-
-
-def medical_costs(q: Question) -> str:
-    """Say whether self-paid medical costs of the twelve months reach the rung."""
-    return yes(_self_paid(q) >= q.rung)
+def public_payroll(q: Question) -> str:
+    """Say whether public money pays a wage now."""
+    places = q.world.of(PublicPay, q.person.id)
+    return yes(any(current(q, place.since, place.until) for place in places))
 
 
 def serious_disease(q: Question) -> str:

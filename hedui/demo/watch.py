@@ -12,9 +12,9 @@ from typing import Final, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from federation.terminal import Terminal
-from hedui.demo.stage import REGISTRAR, WITNESSES, Stage
+from hedui.demo.stage import REGISTRAR, TALLY, WITNESSES, Stage
 
-_OTHERS: Final = {REGISTRAR: ("登记处", "Registrar"), **WITNESSES}
+_OTHERS: Final = {REGISTRAR: ("登记处", "Registrar"), TALLY: ("统计局", "Tally"), **WITNESSES}
 _EVERY: Final = 1.0
 _LINE_EVERY: Final = 10.0
 """Seconds between two looks, and between two lines where nothing can move."""

@@ -5,7 +5,7 @@ file, table, department format, policy or outcome: those read the world and neve
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal, TypeVar
 
 from federation.clock import months_before
@@ -44,7 +44,9 @@ class Member:
 class Household:
     """One case: the household as it was declared, and the programme it asks for.
 
-    ``revoked``: its consent is withdrawn while some departments have yet to answer.
+    ``supporters`` owe it support and live elsewhere. ``declared_fen`` is the income of the twelve
+    months that it declared, if it did. ``revoked``: its consent is withdrawn while some
+    departments have yet to answer.
     """
 
     case: str
@@ -52,7 +54,9 @@ class Household:
     area: str
     members: tuple[Member, ...]
     trigger: str = "ENTRY"
+    supporters: tuple[Member, ...] = ()
     declared_marriage: str = ""
+    declared_fen: int | None = None
     revoked: bool = False
 
     def ids(self) -> frozenset[str]:
@@ -208,7 +212,7 @@ class JoblessBenefit(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Realty(Fact):
-    """A share in a registered unit; ``use`` is dwelling, shop, office or parking."""
+    """A share in a unit; ``use`` is dwelling, shop, office or parking, ``register`` a city's."""
 
     unit: str
     use: str
@@ -217,6 +221,7 @@ class Realty(Fact):
     share_percent: int
     acquired: date
     disposed: date | None = None
+    register: str = "natural_resources"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +232,7 @@ class Land(Fact):
     kind: str
     since: date
     until: date | None = None
+    register: str = "natural_resources"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +274,7 @@ class SoleTrader(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account(Fact):
-    """A bank account; ``bank`` is the department id."""
+    """A bank account, which may be overdrawn; ``bank`` is the department id."""
 
     bank: str
     number: str
@@ -370,6 +376,10 @@ class Almanac:
     def month(self, back: int) -> date:
         """Give the first day of the month so many months back; 0 is the present month."""
         return months_before(self.today.replace(day=1), back)
+
+    def last(self, back: int) -> date:
+        """Give the last day of the month so many months back."""
+        return self.month(back - 1) - timedelta(days=1)
 
     def year(self, months: int = 12) -> list[date]:
         """Give the first days of the full months before the present one, oldest first."""

@@ -6,7 +6,7 @@ changed argument, or one row taken out, put in or exchanged afterwards.
 
 import hashlib
 import hmac
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +56,7 @@ from federation.log.registrar_events import (
 )
 from federation.log.rows import Row
 from federation.mandate_list import BlockAnswer, BlockQuestion
+from federation.summing import SumGrant
 from federation.wire import codec, mandate_messages, signed
 from tests.federation.log.kept import Owner, keeper
 from tests.support import exchanges
@@ -131,6 +132,7 @@ class Issuing:
     event: Mapping[str, Any] = field(default_factory=dict)
     issuer: str = REGISTRAR
     recheck: bool = False
+    joint: SumGrant | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -179,9 +181,15 @@ class Federation:
 
     # -- the registrar
 
-    def record(self, number: str = CONSENT, *pairs: tuple[str, str], **changes: Any) -> int:
-        """Record a consent that grants the pairs to one person at both departments."""
-        beside = write_grants(requests(pairs or (CAR, BOUGHT)))
+    def record(
+        self,
+        number: str = CONSENT,
+        *pairs: tuple[str, str],
+        grants_of: Iterable[GrantRequest] = (),
+        **changes: Any,
+    ) -> int:
+        """Record a consent that grants the pairs to one person at both departments, or others."""
+        beside = write_grants(grants_of or requests(pairs or (CAR, BOUGHT)))
         event = ConsentRecorded(
             consent_no=number,
             coordinator=CENTRE,
@@ -215,9 +223,11 @@ class Federation:
             filler(f"salt {index} {place}"): Grant(
                 predicate=predicate,
                 parameter=parameter,
-                form="boolean",
+                form="sum" if how.joint else "boolean",
                 max_uses=how.max_uses,
                 recheck=how.recheck,
+                members=told.members if how.joint else 0,
+                joint=how.joint,
             )
             for place, (predicate, parameter) in enumerate(how.pairs)
         }

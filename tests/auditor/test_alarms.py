@@ -171,7 +171,7 @@ def test_a_checkpoint_that_the_witness_never_cosigned_is_no_alarm(
     own, cosigned = signed.signatures
     stranger = witnessing.load(folder, "witness_b")
     name = by.manifest.note_name(by.id)
-    spoilt = replace(cosigned, value=cosigned.value[:-1] + b"\x00")
+    spoilt = replace(cosigned, value=cosigned.value[:-1] + bytes((cosigned.value[-1] ^ 1,)))
     lines = [
         (own,),
         (own, spoilt),

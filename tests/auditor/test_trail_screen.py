@@ -220,6 +220,7 @@ def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
         "here": [1, 3],
         "missing": [2],
         "doubt": "MISSING",
+        "counted": True,
     }
     assert value["faults"] == [{"file": "case.hedui", "code": "BUNDLE_REPORT"}]
     assert [one["outcome"] for one in value["refused"]] == [

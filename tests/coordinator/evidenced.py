@@ -12,11 +12,12 @@ from typing import cast
 from auditor import bundles
 from auditor.bundles import Verdict
 from coordinator.asking.record import Record
+from coordinator.asking.sum_record import SumRecord
 from coordinator.desk import Books, Desk
 from coordinator.evidence import Evidence
+from coordinator.life_book import LifeBook
 from coordinator.store import Store
 from crypto.keys import SigningKey
-from department_node.proving import Prover
 from federation import ledger, root
 from federation.clock import FixedClock
 from federation.errors import HeduiError
@@ -26,6 +27,7 @@ from federation.manifest import Manifest, PartyRole
 from federation.party import Party
 from federation.policy import Policy
 from federation.wire import codec, receipt_messages, signed
+from federation.wire.proving import Prover
 from tests.coordinator import town as towns
 from tests.coordinator.town import NOW, POLICY, Departments, Town
 from tests.federation.log.kept import WITNESSES, Owner, Witnesses, keeper
@@ -68,13 +70,18 @@ class Logs(Departments):
             self.provers[name] = Prover(lambda: manifest, book, self.rows.get, self.lists)
 
     def call(self, department: str, request: bytes) -> bytes:
-        reply = super().call(department, request)
+        return self._logged(department, request, super().call(department, request))
+
+    def put(self, party: str, method: str, request: bytes) -> bytes:
+        return self._logged(party, request, super().put(party, method, request))
+
+    def _logged(self, department: str, request: bytes, reply: bytes) -> bytes:
         asked, answered = codec.decode_batch(request), codec.decode_batch(reply)
         header = signed.claimed_header(asked)
         items = Items(request_leaves=(), answer_leaves=(), tokens=())
         entry = LedgerEntry(
             at=signed.claimed_header(answered).issued,
-            kind="ask",
+            kind=header.method.rpartition("/")[2].lower(),
             caller=header.sender,
             request=asked.envelope.payload,
             request_signature=asked.envelope.signatures[0].sig,
@@ -113,7 +120,13 @@ class Evidenced:
     @contextmanager
     def open(self) -> Iterator[tuple[Desk, Evidence]]:
         with self.town.desk() as desk, self.town.database() as database:
-            books = Books(store=Store(database), record=Record(database))
+            books = Books(
+                store=Store(database),
+                life=LifeBook(database),
+                record=Record(database),
+                sums=SumRecord(database),
+                gate=self.town.gate(database),
+            )
             yield desk, Evidence(books, self.centre.party(), self.logs.prove, self.town.clock)
 
     def asked(self, *texts: str) -> list[str]:
@@ -129,9 +142,9 @@ class Evidenced:
         return bundles.check(data, chain)
 
 
-def build(folder: Path) -> Evidenced:
-    """Make the town."""
-    town = towns.build(folder)
+def build(folder: Path, town: Town | None = None, policy: str = POLICY) -> Evidenced:
+    """Make the town, or let another keep logs."""
+    town = town or towns.build(folder)
     witnesses = {name: exchanges.party(name, PartyRole.WITNESS) for name in WITNESSES}
     document = replace(
         town.around.manifest,
@@ -146,7 +159,7 @@ def build(folder: Path) -> Evidenced:
     files = {
         "root.json": exchanges.root_file(exchanges.root_document()),
         "manifest.json": exchanges.manifest_file(document),
-        "policy.json": exchanges.policy_file(POLICY),
+        "policy.json": exchanges.policy_file(policy),
     }
     for name, data in files.items():
         (folder / name).write_bytes(data)

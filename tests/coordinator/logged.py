@@ -11,7 +11,7 @@ from coordinator.log_keeping import RULES
 from federation.clock import FixedClock
 from federation.ledger import LedgerEntry
 from federation.log import checking, events, kinds
-from federation.log.coordinator_events import CaseOpened
+from federation.log.coordinator_events import CaseMoved, CaseOpened
 from federation.log.keeper import Keeper, Plan
 from federation.log.kinds import Happened
 from federation.log.rows import Row
@@ -49,6 +49,11 @@ def exchanges(town: Town, kind: str) -> list[LedgerEntry]:
 def named(town: Town) -> list[str]:
     """Name what the log says, in order."""
     return [one.kind if isinstance(one, LedgerEntry) else one.event.kind for one in said(town)]
+
+
+def without_steps(town: Town) -> list[str]:
+    """Name what the log says, in order, but for the steps of cases' lives."""
+    return [name for name in named(town) if name != CaseMoved.kind]
 
 
 def keeper(town: Town, database: Database) -> Keeper:

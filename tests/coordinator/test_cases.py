@@ -57,6 +57,14 @@ def test_a_household_may_sign_for_more_members_than_are_asked_about() -> None:
     assert read(case_text().replace("\narea", "\nmembers = 5\narea")).case.members == 5
 
 
+def test_a_household_may_declare_its_income() -> None:
+    assert read(case_text()).case.declared_income is None
+    declared = read(case_text().replace("\narea", "\ndeclared_income = 0\narea")).case
+    assert declared.declared_income == 0
+    rich = read(case_text().replace("\narea", "\ndeclared_income = 98765432\narea")).case
+    assert "98765432" not in repr(rich)
+
+
 def test_supporters_do_not_count_as_members() -> None:
     more = person_text(WIFE, "李乙", "PARENT", "SUPPORTER")
     assert read(case_text(more=more)).case.members == 1
@@ -126,6 +134,9 @@ def test_a_wrong_number_is_refused_with_the_persons_place_only(number: str, code
         ('area = "790301"', 'area = "790301"\nspeed = 1', "CASE_INVALID"),
         ('area = "790301"', 'area = "790301"\nmembers = 2', "CASE_PERSONS"),
         ('area = "790301"', 'area = "790301"\nmembers = true', "CASE_INVALID"),
+        ('area = "790301"', 'area = "790301"\ndeclared_income = -1', "CASE_INVALID"),
+        ('area = "790301"', 'area = "790301"\ndeclared_income = 1.5', "CASE_INVALID"),
+        ('area = "790301"', 'area = "790301"\ndeclared_income = 549755813888', "CASE_INVALID"),
         ('name = "李乙"', 'name = "李乙"\nphone = "1"', "CASE_INVALID"),
         ('name = "李乙"', 'name = ""', "NAME_EMPTY"),
         ('name = "李乙"', "name = 7", "CASE_INVALID"),

@@ -12,6 +12,8 @@ from coordinator import cli
 from coordinator.desk import Desk
 from federation.errors import PeerFault, Unavailable
 from federation.exchange import Outcome
+from tests.coordinator import summed
+from tests.coordinator.test_sums import aborted, signed_verdict
 from tests.coordinator.town import APPLICANT, WIFE, WIFE_TEXT, Town, case_text, told
 
 Run = Callable[..., Result]
@@ -56,7 +58,7 @@ def test_a_case_from_file_to_report(run: Run, file: Path) -> None:
     assert opened == f"已立案 {CASE}  家庭 王** 等 2 人  城市低保\n"
     assert listed.split() == [CASE, "城市低保", "王**", "未报授权", "0/0"]
     assert planned.startswith(f"查询方案 {CASE}:10 个问题,5 个部门\n")
-    assert "尚不查询:人均收入不超线(等待多方求和)" in planned
+    assert "尚不查询:人均收入不超线(本地没有可求和的部门组)" in planned
     assert consented == f"{CASE}  授权齐备\n"
     assert ran.splitlines()[-1].startswith("已答 10,拒绝 0,未反馈 0;用时 ")
     assert len(ran.splitlines()) == 6
@@ -234,3 +236,58 @@ def test_a_file_that_is_too_large_is_not_read_whole(run: Run, file: Path) -> Non
     ended = run("new", str(file))
     assert ended.exit_code == 2
     assert "CASE_OVERSIZE" in ended.stderr
+
+
+def test_a_second_attempt_is_opened_by_a_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = summed.build(tmp_path, summed.INCOME)
+    case, first = aborted(town)
+
+    @contextmanager
+    def opened(_: Path) -> Iterator[Desk]:
+        with town.desk() as desk:
+            yield desk
+
+    monkeypatch.setattr(cli, "open_desk", opened)
+    file = tmp_path / "verdict.json"
+    words = ["retry", case, "--verdict", str(file)]
+    missing = CliRunner().invoke(cli.app, [*words, "--lang", "en"])
+    assert (missing.exit_code, "FILE_MISSING" in missing.stderr) == (2, True)
+    file.write_bytes(signed_verdict(first))
+    done = CliRunner().invoke(cli.app, [*words, "--lang", "en"])
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"{case}  a second attempt is open: run hedui case run {case}\n",
+    )
+    assert json.loads(CliRunner().invoke(cli.app, [*words, "--json"]).stdout) == {
+        "case": case,
+        "retry": True,
+    }
+    assert CliRunner().invoke(cli.app, ["run", case]).exit_code == 0
+    assert town.told_of(case) == ("YES", "")
+
+
+def test_a_plan_names_who_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    town = summed.build(tmp_path, summed.INCOME)
+    (case,) = town.ready(case_text(more=WIFE_TEXT))
+
+    @contextmanager
+    def opened(_: Path) -> Iterator[Desk]:
+        with town.desk() as desk:
+            yield desk
+
+    monkeypatch.setattr(cli, "open_desk", opened)
+    shown = CliRunner().invoke(cli.app, ["plan", case, "--lang", "en"]).stdout
+    assert "Income per head within line: Tax, Market regulation, Public security" in shown
+    told = json.loads(CliRunner().invoke(cli.app, ["plan", case, "--json"]).stdout)
+    assert told["sums"] == [
+        {
+            "predicate": "H1",
+            "parameter": "income-12s",
+            "persons": [1, 2],
+            "departments": ["tax", "market_regulation", "public_security"],
+            "tally": "tally",
+            "after": "",
+        }
+    ]

@@ -184,7 +184,8 @@ def run(
     @contextmanager
     def opened(_: Path) -> Any:
         with town.database() as database:
-            yield Closing(database, town.around.manifest, counters.count, town.clock)
+            closes = Closing(database, town.around.manifest, counters.count, town.clock)
+            yield town.gate(database), closes
 
     monkeypatch.setattr(closing_cli, "open_closing", opened)
 

@@ -14,9 +14,10 @@ from coordinator import evidence_cli
 from coordinator.cli import app
 from coordinator.desk import Desk
 from coordinator.evidence import Evidence
-from federation import root, status
+from crypto import sealing
+from federation import root, status, transcript
 from federation.errors import Unavailable
-from tests.coordinator import evidenced
+from tests.coordinator import evidenced, summed
 from tests.coordinator.evidenced import Evidenced
 from tests.coordinator.test_evidence import list_of
 
@@ -142,3 +143,33 @@ def test_a_receipt_that_is_not_there(town: Evidenced, tmp_path: Path) -> None:
     done = run(case, "1", tmp_path / "receipt", command="receipt")
     assert done.exit_code == 1
     assert "No file was written" in done.stdout
+
+
+def test_seeds_are_written_for_the_auditor_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summing = summed.build(tmp_path, summed.INCOME)
+    made = evidenced.build(tmp_path, summing, summed.POLICY)
+
+    @contextmanager
+    def opened(_: Path) -> Iterator[tuple[Desk, Evidence]]:
+        with made.open() as both:
+            yield both
+
+    monkeypatch.setattr(evidence_cli, "open_evidence", opened)
+    (case,) = made.asked()
+    file = tmp_path / "seeds.json"
+    done = run(case, "--out", file, command="seeds")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"{file} written: 1 sealed seeds, which only the auditor opens\n",
+    )
+    assert file.stat().st_mode & 0o077 == 0
+    (seed,) = transcript.read_seeds(file.read_bytes()).seeds
+    assert len(sealing.open_sealed(summed.AUDITOR, seed.sealed)) == 32
+    told = json.loads(run(case, "--out", file, "--json", command="seeds").stdout)
+    assert told == {"case": case, "file": str(file), "seeds": 1}
+    nowhere = run(case, "--out", tmp_path / "no" / "file", command="seeds")
+    assert (nowhere.exit_code, "FILE_UNWRITABLE" in nowhere.stderr) == (2, True)
+    unknown = run("HD-1", "--out", file, command="seeds")
+    assert "CASE_UNKNOWN" in unknown.stderr

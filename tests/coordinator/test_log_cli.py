@@ -51,7 +51,7 @@ def case(*words: str, home: Path) -> Result:
 
 
 def opened(home: Path, *commissions: str) -> None:
-    """Open cases by the command."""
+    """Open cases by the command: each is two entries, who acts and what was opened."""
     for one in commissions:
         file = home / f"{one}.toml"
         file.write_text(case_text(commission=one), "utf-8")
@@ -94,7 +94,7 @@ def test_a_command_ends_with_a_checkpoint_that_witnesses_have_cosigned(
         opened(home, "c-1", "c-2")
         done = case("log", "export", str(target), "--json", home=home)
     tree = exported(home, target)
-    assert json.loads(done.stdout) == {"size": 2, "root": tree.root.hex()}
+    assert json.loads(done.stdout) == {"size": 4, "root": tree.root.hex()}
     assert cosigned(home, target) == set(WITNESSES)
 
 
@@ -117,11 +117,11 @@ def test_witnesses_that_are_away_stop_nobody_and_are_asked_again(
 
 def test_an_export_is_continued(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "out"
-    for size in (1, 2):
+    for size in (2, 4):
         opened(home, f"c-{size}")
         assert case("log", "export", str(target), home=home).exit_code == 0
         assert exported(home, target).size == size
-    assert not (target / "tile/0/000.p/1").exists()
+    assert not (target / "tile/0/000.p/2").exists()
 
 
 def test_what_a_killed_command_has_logged_is_exported_too(home: Path, tmp_path: Path) -> None:
@@ -129,29 +129,34 @@ def test_what_a_killed_command_has_logged_is_exported_too(home: Path, tmp_path: 
     now = FixedClock(SystemClock().now())
     with installation(home / CENTRE, now) as installed, installed.database.writing() as connection:
         (kept,) = installed.log.book.kept()
-        connection.exec_driver_sql("INSERT INTO log SELECT 2, leaf, salt, record, '', 0 FROM log")
-    edit(home, "DELETE FROM log_checkpoint WHERE size = 2")
-    edit(home, "UPDATE log_tile SET hashes = substr(hashes, 1, 32)")
-    assert kept.size == 1
-    assert case("log", "export", str(tmp_path / "out"), home=home).exit_code == 0
-    assert exported(home, tmp_path / "out").size == 2
+        connection.exec_driver_sql(
+            "INSERT INTO log SELECT 3, leaf, salt, record, '', 0 FROM log WHERE seq = 1"
+        )
+    edit(home, "DELETE FROM log_checkpoint WHERE size = 3")
+    (home / CENTRE / "data" / "log-seen.json").unlink()  # a killed command has cut none
+    edit(home, "UPDATE log_tile SET hashes = substr(hashes, 1, 64)")
+    assert kept.size == 2
+    done = case("log", "export", str(tmp_path / "out"), home=home)
+    assert done.exit_code == 0, done.output
+    assert exported(home, tmp_path / "out").size == 3
 
 
 def test_the_newest_entries_are_shown(home: Path) -> None:
     opened(home, "c-1", "c-2")
     lines = case("log", "show", home=home).stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["0", "1"]
-    assert all("case.opened" in line and "op-lin" in line for line in lines)
+    assert [line.split()[0] for line in lines] == ["0", "1", "2", "3"]
+    assert all("operator.acted" in line and "owner" in line for line in lines[::2])
+    assert all("case.opened" in line and "op-lin" in line for line in lines[1::2])
     (last,) = case("log", "show", "--last", "1", "--json", home=home).stdout.splitlines()
     shown = json.loads(last)
-    assert (shown["index"], shown["kind"], shown["commission"]) == (1, "case.opened", "c-2")
+    assert (shown["index"], shown["kind"], shown["commission"]) == (3, "case.opened", "c-2")
 
 
 def test_a_sound_log_is_told_to_be(home: Path) -> None:
     assert "0" in case("log", "check", home=home).stdout
     opened(home, "c-1")
     done = case("log", "check", "--json", home=home)
-    assert json.loads(done.stdout) == {"size": 1, "checked": 1, "sound": True}
+    assert json.loads(done.stdout) == {"size": 2, "checked": 2, "sound": True}
 
 
 @pytest.mark.parametrize(
@@ -203,5 +208,5 @@ def test_the_log_is_what_the_books_say(home: Path) -> None:
     opened(home, "c-1")
     with installation(home / CENTRE) as installed:
         logged.check(installed.log.book)
-        (row,) = logged.rows(installed.database)
+        _, row = logged.rows(installed.database)
     assert b"c-1" in (row.record or b"")

@@ -12,8 +12,8 @@ from coordinator import log_entries
 from coordinator.asking.requests import CaseTerms, case_reference
 from coordinator.casework.cases import Case
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
-from coordinator.log_book import Beside, Entry
-from coordinator.log_entries import Exchange
+from coordinator.log_book import Entry
+from coordinator.log_entries import Exchange, Kept
 from crypto.keys import SigningKey
 from federation import exchange, ledger
 from federation.errors import PeerFault
@@ -78,9 +78,9 @@ REQUEST = made()
 SENT = Exchange(department="tax", request=REQUEST, number=7)
 
 
-@pytest.mark.parametrize("mandate", [False, True])
-def test_a_request_is_told_with_its_header_and_by_its_bytes(mandate: bool) -> None:
-    said = log_entries.sent(replace(SENT, mandate=mandate))
+@pytest.mark.parametrize("kept", list(Kept))
+def test_a_request_is_told_with_its_header_and_by_its_bytes(kept: Kept) -> None:
+    said = log_entries.sent(replace(SENT, kept=kept))
     batch = codec.decode_batch(REQUEST)
     assert entry(said) == LedgerEntry(
         at=NOW,
@@ -91,13 +91,13 @@ def test_a_request_is_told_with_its_header_and_by_its_bytes(mandate: bool) -> No
         answer=b"",
         beside=hashlib.sha256(REQUEST).digest(),
     )
-    assert said[1:] == (Beside.MANDATE_REQUEST if mandate else Beside.REQUEST, 7)
+    assert said[1:] == (kept.value[0], 7)
 
 
-@pytest.mark.parametrize("mandate", [False, True])
-def test_an_answer_is_told_with_both_headers(mandate: bool) -> None:
+@pytest.mark.parametrize("kept", list(Kept))
+def test_an_answer_is_told_with_both_headers(kept: Kept) -> None:
     reply = made(replace(HEADER, sender="tax", audience="coordinator", issued=NOW + 9))
-    said = log_entries.came(replace(SENT, mandate=mandate), reply, NOW + 5)
+    said = log_entries.came(replace(SENT, kept=kept), reply, NOW + 5)
     assert entry(said) == replace(
         entry(log_entries.sent(SENT)),
         at=NOW + 5,
@@ -105,7 +105,7 @@ def test_an_answer_is_told_with_both_headers(mandate: bool) -> None:
         answer=codec.decode_batch(reply).envelope.payload,
         beside=hashlib.sha256(reply).digest(),
     )
-    assert said[1:] == (Beside.MANDATE_REPLY if mandate else Beside.REPLY, 7)
+    assert said[1:] == (kept.value[1], 7)
 
 
 @pytest.mark.parametrize("reply", [b"", b"garbage", b"\x0a", b"\x0a\xff\xff\xff\x7f", REQUEST[:40]])

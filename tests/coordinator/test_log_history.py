@@ -14,6 +14,7 @@ from coordinator.casework.filed import ConsentStage
 from coordinator.database import Database
 from federation.errors import Unavailable
 from federation.ledger import LedgerEntry
+from federation.log.coordinator_events import CaseMoved
 from federation.log.kinds import Happened
 from tests.coordinator import logged
 from tests.coordinator.logged import Said
@@ -48,6 +49,11 @@ def timeless(one: Said) -> Said:
     return one if one.event.kind == "case.opened" else one._replace(at=0)
 
 
+def _step(one: Said) -> bool:
+    """Tell a step of a case's life, which no books of that time had."""
+    return isinstance(one, Happened) and isinstance(one.event, CaseMoved)
+
+
 def test_the_log_begins_with_what_was_done_before_it(town: Town) -> None:
     first, second, third = town.ready(*[case_text(commission=f"c-{n}") for n in range(3)])
     town.departments["tax"].replay = b"garbage"
@@ -59,7 +65,7 @@ def test_the_log_begins_with_what_was_done_before_it(town: Town) -> None:
         desk.new([desk.read(case_text().encode()).case])
     with town.database() as database:
         ask_by_mandate(database)
-    before = logged.said(town)
+    before = [one for one in logged.said(town) if not _step(one)]
     with town.database() as database, database.writing() as connection:
         go_back(connection, "0003")
     after = logged.said(town)

@@ -39,7 +39,7 @@ def test_a_case_from_opening_to_answers(town: Town) -> None:
     (case,) = town.ready()
     with town.desk() as desk:
         desk.run([case])
-    names = logged.named(town)
+    names = logged.without_steps(town)
     assert names[:2] == ["case.opened", "case.consented"]
     assert sorted(names[2:]) == ["reply"] * 5 + ["request"] * 5
     logged.settled(town)
@@ -114,7 +114,7 @@ def test_a_kill_inside_the_transaction_leaves_neither_request_nor_entry(
     town: Town, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     (case,) = town.ready()
-    before = logged.named(town)
+    before = logged.without_steps(town)
 
     def dying(connection: Connection, entries: Sequence[Entry]) -> None:
         if where == "after":
@@ -125,7 +125,7 @@ def test_a_kill_inside_the_transaction_leaves_neither_request_nor_entry(
     with town.desk() as desk, pytest.raises(Killed):
         desk.run([case])
     monkeypatch.undo()
-    assert logged.named(town) == before
+    assert logged.without_steps(town) == before
     logged.settled(town)
     assert not any(one.requests for one in town.departments.by_id.values())
     with town.desk() as desk:
@@ -169,7 +169,7 @@ def test_a_kill_between_log_and_sending_is_taken_up_with_the_same_bytes(town: To
 )
 def test_what_cannot_be_logged_is_not_done(town: Town, done: Callable[[Desk, str], object]) -> None:
     (case,) = town.ready()
-    names = logged.named(town)
+    names = logged.without_steps(town)
     with town.database() as database, database.writing() as connection:
         connection.execute(text("ALTER TABLE log RENAME TO elsewhere"))
     with town.desk() as desk, pytest.raises(Unavailable) as caught:
@@ -177,7 +177,7 @@ def test_what_cannot_be_logged_is_not_done(town: Town, done: Callable[[Desk, str
     assert caught.value.code == "DATABASE_UNAVAILABLE"
     with town.database() as database, database.writing() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO log"))
-    assert logged.named(town) == names
+    assert logged.without_steps(town) == names
     with town.desk() as desk:
         assert desk.case_ids() == [case]
         assert desk.run([case]).answered == 5
@@ -247,7 +247,7 @@ def test_the_life_of_a_consent(town: Town) -> None:
         desk.revoke(case)
         desk.revoke(case)
     expected = ["opened", "consented", "suspended", "resumed", "ended"]
-    assert logged.named(town) == [f"case.{one}" for one in expected]
+    assert logged.without_steps(town) == [f"case.{one}" for one in expected]
 
 
 def test_a_consent_ends_in_the_log_before_the_registrar_hears_of_it(town: Town) -> None:
@@ -255,7 +255,7 @@ def test_a_consent_ends_in_the_log_before_the_registrar_hears_of_it(town: Town) 
     town.registrar.script = [Unavailable("PEER_UNREACHABLE")]
     with town.desk() as desk, pytest.raises(Unavailable):
         desk.revoke(case)
-    assert logged.named(town)[-1] == "case.ended"
+    assert logged.without_steps(town)[-1] == "case.ended"
 
 
 def test_what_departments_say_of_a_consent_is_told_when_the_registrar_confirms_it(
@@ -267,10 +267,10 @@ def test_what_departments_say_of_a_consent_is_told_when_the_registrar_confirms_i
     town.registrar.script = [Unavailable("PEER_UNREACHABLE")]
     with town.desk() as desk:
         desk.run([case])
-        assert "case.ended" not in logged.named(town)
+        assert "case.ended" not in logged.without_steps(town)
         town.registrar.revoked |= {form.hex() for form in town.registrar.forms}
         desk.run([case])
-    assert logged.named(town)[-1] == "case.ended"
+    assert logged.without_steps(town)[-1] == "case.ended"
 
 
 def test_a_review_is_a_case_of_its_own(town: Town) -> None:
@@ -283,7 +283,7 @@ def test_a_review_is_a_case_of_its_own(town: Town) -> None:
     opened = [one for one in events if isinstance(one, CaseOpened)]
     assert [(one.case, one.purpose) for one in opened] == [(case, "ENTRY"), (again, "REVIEW")]
     assert opened[0].opening != opened[1].opening
-    assert logged.named(town)[2:4] == ["case.opened", "case.consented"]
+    assert logged.without_steps(town)[2:4] == ["case.opened", "case.consented"]
 
 
 def test_no_number_and_no_name_is_in_the_log(town: Town) -> None:

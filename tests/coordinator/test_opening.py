@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.casework.filed import ConsentStage
-from coordinator.opening import open_desk, open_evidence
+from coordinator.documents.consent_forms import Form
+from coordinator.opening import open_desk, open_evidence, open_office
 from federation.clock import FixedClock
 from federation.errors import BadInput, Unavailable
 from federation.wire import receipt_messages
@@ -54,6 +55,15 @@ def test_the_evidence_opens_with_the_desk_and_keeps_the_documents_of_today(folde
             evidence.collect("HD-0")
     kept = sorted(one.name.partition("-")[0] for one in (folder / "data" / "proofs").iterdir())
     assert kept == ["manifest", "policy"]
+
+
+def test_the_office_prints_in_the_name_of_the_centre(folder: Path) -> None:
+    with open_office(folder, FixedClock(twin.NOW)) as office:
+        (case_id,) = office.desk.new([office.desk.read(case_text().encode()).case], "demonstration")
+        letter = office.letter(case_id, Form.COMMISSION)
+        name = office.desk.around.manifest.party("coordinator").name("zh")
+        assert letter.blocks[0] == {"kind": "address", "text": f"{name}:"}
+        assert office.issued(case_id) == []
 
 
 def test_another_partys_folder_is_refused(folder: Path) -> None:

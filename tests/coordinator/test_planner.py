@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from coordinator.asking.planner import LATER, NotAsked, NotCovered, plan
+from coordinator.asking.planner import NO_GROUP, NotAsked, NotCovered, plan
 from coordinator.casework import cases, programmes
 from coordinator.casework.cases import Case
 from federation import catalogue
@@ -65,9 +65,9 @@ def test_a_programme_may_name_the_applicant_as_its_only_subject(town: Town) -> N
     assert {ask.person for ask in found.asks} == {0}
 
 
-def test_sums_wait_and_missing_departments_are_named(town: Town) -> None:
+def test_sums_without_a_group_are_not_asked_and_missing_departments_are_named(town: Town) -> None:
     found = plan(a_case(), "", town.around, TODAY)
-    assert found.not_asked == (NotAsked("H1", LATER),)
+    assert found.not_asked == (NotAsked("H1", NO_GROUP),)
     assert found.not_covered == (
         NotCovered("P07", "civil_affairs"),
         NotCovered("P51", "securities"),

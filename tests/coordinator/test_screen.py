@@ -28,7 +28,7 @@ PAGE_ZH = """\
  市场监管  企业法人或股东                    全体  拒绝                  NODE_PAUSED
  甲银行    银行存款不超线(12个月低保标准)    全体  否 ▲      2026-11-17  规则:存款超过规定线,需核实
  乙银行    银行存款不超线(12个月低保标准)    全体  未反馈                PEER_UNREACHABLE
- 多部门    人均收入不超线                          尚未查询              等待多方求和
+ 多部门    人均收入不超线                          尚未查询              本地没有可求和的部门组
 
  需核实 4 项 · 未发现 2 项 · 尚未查询 1 项 · 未覆盖 2 类(民政、证券) · 拒绝 2 · 未反馈 2
  本报告仅供审核参考,不作为认定结论。当事人可在收到告知后提出异议。"""
@@ -51,7 +51,7 @@ def page(desk: Desk, case_id: str, lang: str) -> str:
 
 def test_the_report_in_chinese(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        screen, "reason", lambda code, _: say("note", code, "zh") if code == "LATER" else code
+        screen, "reason", lambda code, _: say("note", code, "zh") if code == "NO_GROUP" else code
     )
     case_id = asked(town)
     with town.desk() as desk:
@@ -171,7 +171,7 @@ def test_every_closed_list_has_words(lang: str) -> None:
 
 def test_a_code_without_words_stands_for_itself() -> None:
     assert reason("SOMETHING_NEW", "zh") == "SOMETHING_NEW"
-    assert reason("LATER", "en") == "waits for a sum over departments"
+    assert reason("NO_GROUP", "en") == "no group of departments adds this up here"
 
 
 @pytest.mark.parametrize(

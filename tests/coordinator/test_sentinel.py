@@ -24,7 +24,7 @@ from federation.log.alert_events import AlertRaised
 from federation.log.kinds import Happened
 from federation.party import Party
 from federation.sentinel import DAY, HOUR, Rule, State
-from tests.coordinator import logged
+from tests.coordinator import logged, summed
 from tests.coordinator.town import APPLICANT, NOW, WIFE, WIFE_TEXT, Town, case_text, person_text
 
 MORNING = NOW - NOW % DAY + DAY + 2 * HOUR  # ten in China, on a Thursday
@@ -142,8 +142,8 @@ def test_the_command_looks_and_lists(town: Town, monkeypatch: pytest.MonkeyPatch
 
     @contextmanager
     def opened(_: Path) -> Any:
-        with watching(town, Settings(sentinel_hourly=1)) as sentinel:
-            yield sentinel
+        with watching(town, Settings(sentinel_hourly=1)) as sentinel, town.database() as database:
+            yield town.gate(database), sentinel
 
     monkeypatch.setattr(closing_cli, "open_sentinel", opened)
     run: Callable[..., Any] = CliRunner().invoke
@@ -178,3 +178,15 @@ def test_operators_are_read_and_never_shown() -> None:
     settings = config.parse({"operators": {"op-lin": APPLICANT}})
     assert settings.operators == {"op-lin": APPLICANT}
     assert APPLICANT not in repr(settings)
+
+
+def test_sums_are_questions_too(tmp_path: Path) -> None:
+    town = summed.build(tmp_path, summed.INCOME)
+    town.clock.seconds = MORNING
+    ask(town, *[case_text(commission=f"c-{i}") for i in range(3)])
+    assert said(look(town, Settings(sentinel_hourly=2))) == [
+        (Rule.VOLUME, "op-lin", State.SUSPECT, 3)
+    ]
+    town.clock.seconds += 100 * DAY
+    settings = Settings(sentinel_hourly=2, sentinel_undecided=2)
+    assert (Rule.UNDECIDED, "op-lin", State.SUSPECT, 3) in said(look(town, settings))

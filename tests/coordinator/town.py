@@ -17,10 +17,16 @@ from coordinator.asking.journal import Journal
 from coordinator.asking.planner import Surroundings
 from coordinator.asking.record import Record
 from coordinator.asking.requests import Asker
+from coordinator.asking.sum_journal import SumJournal
+from coordinator.asking.sum_record import SumRecord
+from coordinator.asking.sums import Circle, SumConductor, SumPorts
 from coordinator.casework import programmes
 from coordinator.consent_desk import ConsentTerms
 from coordinator.database import Database, open_database, url_of
-from coordinator.desk import Books, Desk
+from coordinator.desk import Books, Conductors, Desk
+from coordinator.life_book import LifeBook
+from coordinator.people.gate import Gate
+from coordinator.people.sessions import Place
 from coordinator.store import Store
 from crypto.keys import SigningKey
 from federation import catalogue, clock, consent, policy, status
@@ -118,7 +124,13 @@ zh = "城市低保"
 en = "Urban minimum living guarantee"
 subjects = ["APPLICANT", "MEMBER"]
 supporters = "on_demand"
-sums = ["H1"]
+[[programme.sum]]
+predicate = "H1"
+parameter = "income-12s"
+subject = "household"
+finding = ["NO"]
+zh = "家庭人均收入超过规定线"
+en = "Income per head above the line: check"
 """ + "".join(
     f"""
 [[programme.question]]
@@ -308,6 +320,9 @@ class Departments:
 
     def call(self, department: str, request: bytes) -> bytes:
         return self.by_id[department].call(request)
+
+    def put(self, party: str, method: str, request: bytes) -> bytes:
+        return self.by_id[party].call(request)
 
 
 @dataclass
@@ -542,11 +557,15 @@ class Town:
         default_factory=lambda: Patience(tries=3, whole=20, pause=0.001, longest_pause=0.002)
     )
     wrap_journal: Callable[[Journal], Journal] = field(default=lambda journal: journal)
+    wrap_sums: Callable[[SumJournal], SumJournal] = field(default=lambda journal: journal)
+    random: Callable[[int], bytes] = os.urandom
+    url: str = ""
+    key: bytes = b""
     wrap_store: Callable[[Store], Store] = field(default=lambda store: store)
 
     @contextmanager
     def database(self) -> Iterator[Database]:
-        database = open_database(url_of("", self.data))
+        database = open_database(url_of(self.url, self.data), key=self.key)
         try:
             yield database
         finally:
@@ -567,9 +586,15 @@ class Town:
                 workers=8,
             )
             yield Desk(
-                books=Books(store=self.wrap_store(Store(database)), record=Record(database)),
+                books=Books(
+                    store=self.wrap_store(Store(database)),
+                    life=LifeBook(database),
+                    record=Record(database),
+                    sums=SumRecord(database),
+                    gate=self.gate(database),
+                ),
                 registrar=self.registrar,
-                conductor=conductor,
+                conductors=Conductors(questions=conductor, sums=self.sums(database)),
                 around=self.around,
                 terms=ConsentTerms(
                     days=100,
@@ -579,6 +604,31 @@ class Town:
                 ),
                 clock=self.clock,
             )
+
+    def gate(self, database: Database) -> Gate:
+        """Make the gate, with the session's file in the folder and not in anybody's home."""
+        place = Place(file=lambda: self.data / "session", account=os.getuid())
+        return Gate(database, Store(database).cases, self.clock, self.data, place)
+
+    def sums(self, database: Database) -> SumConductor:
+        """Make who asks sums."""
+        document = self.around.manifest
+        return SumConductor(
+            Asker(party="coordinator", key=self.keys["coordinator"], policy_version=3),
+            Circle(
+                groups=document.groups,
+                policy=self.around.policy,
+                keys={one.id: one.keys for one in document.audiences()},
+            ),
+            SumPorts(
+                journal=self.wrap_sums(SumJournal(database)),
+                transport=self.departments,
+                clock=self.clock,
+                random=self.random,
+            ),
+            self.patience,
+            workers=4,
+        )
 
     def ready(self, *texts: str) -> list[str]:
         """Open cases and have them consented."""

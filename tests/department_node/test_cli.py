@@ -19,9 +19,9 @@ from department_node import doctor
 from department_node.beside import beside
 from department_node.cli import app
 from department_node.node import Node
-from department_node.status_keeper import FILE as STATUS_FILE
 from federation.clock import SystemClock
 from federation.errors import Unavailable
+from federation.status_keeper import FILE as STATUS_FILE
 from federation.wire import description
 from federation.wire.registrar_client import RegistrarClient
 from tests.department_node.test_node import question

@@ -1,20 +1,20 @@
 """Tokens shown to a node: verified, remembered when durable, never mixed up between holders."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from department_node import consents
 from department_node.answer import Answerer
 from department_node.node import Node
-from federation import consent, limits
+from federation import consent, limits, presentations
 from federation.consent import Consent
 from federation.errors import HeduiError, PeerFault, Unavailable
 from federation.exchange import Outcome, Question, Refusal
-from federation.wire import codec
+from federation.wire import codec, server
 from tests.support import twin as twins
 from tests.support.twin import WITH_CAR, WITHOUT_CAR, Twin, grant
 
@@ -230,9 +230,9 @@ def test_memory_is_bounded_by_grants(
     built: tuple[Twin, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin, node = built
-    monkeypatch.setattr(consents, "REMEMBERED", 9)
+    monkeypatch.setattr(presentations, "REMEMBERED", 9)
     answerer = node.answerer()
-    own = answerer._consents
+    own = answerer.consents
     tokens = [two_grants(twin) for _ in range(5)]
     for _, token in tokens:
         ask(answerer, twin, [shown(token)], token)
@@ -245,7 +245,7 @@ def test_many_threads_at_the_edge_of_the_memory(
     built: tuple[Twin, Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin, node = built
-    monkeypatch.setattr(consents, "REMEMBERED", 6)
+    monkeypatch.setattr(presentations, "REMEMBERED", 6)
     answerer = node.answerer()
     requests = []
     for _ in range(40):
@@ -266,15 +266,15 @@ def test_many_threads_at_the_edge_of_the_memory(
     for thread in threads:
         thread.join()
     assert failures == []
-    assert answerer._consents._known._weight <= 6
+    assert answerer.consents._known._weight <= 6
 
 
 def test_a_union_that_no_longer_fits_is_the_newer_presentation() -> None:
     head = b"h" * 100
     first = b"~".join([head, b"a" * (limits.TOKEN_BYTES // 2), b""])
     second = b"~".join([head, b"b" * (limits.TOKEN_BYTES // 2), b""])
-    assert consents._union(first, second) == second
-    assert consents._union(first, first) == first
+    assert presentations._union(first, second) == second
+    assert presentations._union(first, first) == first
 
 
 def test_what_no_token_names_is_refused_not_guessed(twin: Twin, answerer: Answerer) -> None:
@@ -319,7 +319,7 @@ def test_a_stored_token_that_no_key_verifies_any_more_is_refused(
     twin, node = built
     jti, token = two_grants(twin)
     ask(answerer, twin, [shown(token)], token)
-    own = consents.Consents(lambda: replace(node.party.manifest.registrar, keys={}))
+    own = presentations.Consents(lambda: replace(node.party.manifest.registrar, keys={}))
     for _ in range(2):  # nor is it remembered
         (found,) = own.find([named(jti)], own.open(()), node.store.ledger())
         assert isinstance(found, PeerFault)
@@ -341,7 +341,89 @@ def test_a_retired_key_of_the_registrar_is_forgotten(
     assert ask(answerer, twin, [shown(token)], token) == [YES]
     registrar = twin.registrar.manifest.registrar
     retired = replace(registrar, keys={})
-    monkeypatch.setattr(answerer._consents, "_registrar", lambda: retired)
+    monkeypatch.setattr(answerer.consents, "_registrar", lambda: retired)
     assert ask(answerer, twin, [named(jti)]) == [INVALID]
-    monkeypatch.setattr(answerer._consents, "_registrar", lambda: registrar)
+    monkeypatch.setattr(answerer.consents, "_registrar", lambda: registrar)
     assert ask(answerer, twin, [named(jti)]) == [YES]
+
+
+# ---- many at once
+
+
+def many(twin: Twin) -> list[bytes]:
+    return [two_grants(twin)[1] for _ in range(presentations.MANY + 8)]
+
+
+def test_each_of_many_tokens_is_answered_as_if_it_were_shown_alone(
+    built: tuple[Twin, Node], answerer: Answerer
+) -> None:
+    twin, node = built
+    tokens = many(twin)
+    foreign = replace(twin.claims("public_security", WITH_CAR), issuer="tax")
+    for place in (0, len(tokens) // 2, -1):
+        tokens[place] = twin.token(foreign, grant("P40"))
+        tokens[place - 3] = tokens[place - 3].replace(b".", b".A", 1)  # not what was signed
+    stray = twin.token(twin.claims("public_security", WITH_CAR), grant("P40"))
+    asked = [shown(one) for one in [*tokens, stray, *tokens[:2]]]  # one is not there, two twice
+    alone = [ask(node.answerer(), twin, [shown(one)], one) for one in tokens]
+    expected = [*alone, [INVALID], *alone[:2]]
+    assert [INVALID] in alone
+    assert [YES] in alone
+    assert [[one] for one in ask(answerer, twin, asked, *tokens)] == expected
+
+
+def test_two_threads_read_many_tokens_from_both_ends(
+    built: tuple[Twin, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin, node = built
+    own = presentations.Consents(lambda: node.party.manifest.registrar)
+    shows = own.open(tuple(many(twin)))
+    order = list(shows.presentations.values())
+    read: dict[int, list[bytes]] = {}
+    both = threading.Barrier(2, timeout=30)
+    real = consent.read
+
+    def waiting(token: bytes, issuers: object) -> Consent:
+        mine = read.setdefault(threading.get_ident(), [])
+        mine.append(token)
+        if len(mine) == 1:
+            both.wait()  # the first and the last are read at the same time
+        return real(token, issuers)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(consent, "read", waiting)
+    found = own.find([shown(one) for one in order], shows, node.store.ledger())
+    own._helper.submit(int).result()
+    assert all(isinstance(one, Consent) for one in found)
+    mine, other = read.pop(threading.get_ident()), *read.values()
+    assert mine == order[: len(mine)]
+    assert other == order[::-1][: len(other)]
+    assert len(order) <= len(mine) + len(other) <= len(order) + 1  # the one where they met
+
+
+def test_many_tokens_are_read_alone_while_the_second_reader_is_busy(
+    built: tuple[Twin, Node],
+) -> None:
+    twin, node = built
+    own = presentations.Consents(lambda: node.party.manifest.registrar)
+    shows = own.open(tuple(many(twin)))
+    free = threading.Event()
+    busy = own._helper.submit(free.wait, 30)
+    questions = [shown(one) for one in shows.presentations.values()]
+    found = own.find(questions, shows, node.store.ledger())
+    assert not busy.done()
+    assert all(isinstance(one, Consent) for one in found)
+    free.set()
+    own._helper.submit(int).result()
+    assert list(shows.found.values()) == found  # nothing is read again
+
+
+def test_the_reader_of_many_stays_free_where_the_others_keep_to_one_core(
+    built: tuple[Twin, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = presentations.Consents(lambda: built[1].party.manifest.registrar)
+    kept: set[int] = set()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda thread, _: kept.add(thread), raising=False)
+    server.keep_to_one_core()
+    assert threading.get_native_id() in kept
+    assert own._helper.submit(threading.get_native_id).result() not in kept

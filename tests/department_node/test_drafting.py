@@ -458,7 +458,7 @@ def test_no_repr_shows_whom_a_request_is_about(wages: tuple[Twin, Node]) -> None
         rechecked=[(key, "P21")],
         alerts=[key],
     )
-    shown = node.answerer()._consents.open((twin.token(twin.claims("tax", WITH_CAR), wage(100)),))
+    shown = node.answerer().consents.open((twin.token(twin.claims("tax", WITH_CAR), wage(100)),))
     for one in (look, writes, shown):
         text = repr(one)
         assert WITH_CAR not in text

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crypto import envelope
-from department_node.ledger import Kept, Ledger, Look, StoredAnswer, Token, Writes
+from department_node.ledger import Kept, Ledger, Look, StoredAnswer, Writes
 from department_node.store import RollEntry, Store
 from federation.errors import HeduiError
+from federation.presentations import Token
 
 QID = b"q" * 16
 

@@ -123,6 +123,7 @@ def test_data_folder_needs_no_keys(twin: Twin, tmp_path: Path) -> None:
         "catalog = 'x'",
         *("status_refresh = 0", "status_refresh = 301", "status_refresh = 'x'"),
         *("enrol_workers = 0", "enrol_workers = 13", "enrol_workers = true"),
+        *("sum_pool = -1", "sum_pool = 1001", "sum_pool = true", "sum_pool = 1.5"),
         *("reflection = 1", "sentinel_hourly = 0", "working_time = 'always'"),
     ],
 )
@@ -139,6 +140,7 @@ def test_settings_have_defaults(twin: Twin) -> None:
     settings = read_settings(parties.load(folder(twin), PartyRole.NODE, NOW))
     assert (settings.catalogue.name, settings.status_refresh) == ("catalogue.toml", 30.0)
     assert settings.enrol_workers == 2
+    assert settings.sum_pool == 8
 
 
 def test_a_paused_node_refuses_and_an_unpaused_one_answers(twin: Twin, node: Node) -> None:

@@ -192,7 +192,7 @@ def test_a_running_node_forgets_the_token_in_memory_too(twin: Twin) -> None:
     with open_office(twin) as office:
         office.answers(office.ask(WITH_CAR))
         jti = office.people[WITH_CAR].claims.jti
-        known: Callable[[bytes], object] = office.answerer._consents._known.get
+        known: Callable[[bytes], object] = office.answerer.consents._known.get
         assert known(jti)
         office.end(WITH_CAR)
         office.eraser.follow(office.order(WITH_CAR))

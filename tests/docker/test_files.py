@@ -196,18 +196,25 @@ def test_every_witness_of_the_city_has_its_own_service_and_volume() -> None:
 
 def test_every_department_of_the_city_has_its_own_service_and_volume() -> None:
     offices = hosts(OFFICES)
-    assert SERVICES.keys() == JOBS | {"registrar"} | offices.keys() | hosts(stage.WITNESSES).keys()
+    others = {"registrar", "tally"} | hosts(stage.WITNESSES).keys()
+    assert SERVICES.keys() == JOBS | offices.keys() | others
     for host, party in offices.items():
         assert mounts(SERVICES[host]) == {"/party": party}
         assert SERVICES[host]["depends_on"] == {"registrar": {"condition": "service_healthy"}}
     assert mounts(SERVICES["registrar"]) == {"/party": stage.REGISTRAR}
     assert mounts(SERVICES["centre"]) == {"/party": stage.COORDINATOR, "/cases": "cases"}
-    healthy = {host: {"condition": "service_healthy"} for host in offices}
+    healthy = {host: {"condition": "service_healthy"} for host in (*offices, "tally")}
     assert SERVICES["centre"]["depends_on"] == healthy
 
 
+def test_the_tally_has_its_own_service_and_volume() -> None:
+    assert mounts(SERVICES["tally"]) == {"/party": stage.TALLY}
+    assert SERVICES["tally"]["command"] == ["tally", "serve", "--json"]
+    assert SERVICES["tally"]["depends_on"] == {"registrar": {"condition": "service_healthy"}}
+
+
 def test_the_founder_hands_over_to_everybody_and_talks_to_nobody() -> None:
-    parties = {stage.REGISTRAR, stage.COORDINATOR, *stage.WITNESSES, *OFFICES}
+    parties = {stage.REGISTRAR, stage.COORDINATOR, stage.TALLY, *stage.WITNESSES, *OFFICES}
     every = {f"/city/{name}": name for name in (*parties, "root", "cases")}
     for job in ("folders", "founder"):
         assert mounts(SERVICES[job]) == every

@@ -14,6 +14,7 @@ from federation.limits import EPOCH_GRACE
 from federation.manifest import Manifest, PartyEntry, PartyRole
 from federation.root import Root, RootDocument
 from tests.federation.test_manifest import ENTRIES, MANIFEST, NOW
+from tests.support.sums import group
 
 LIFE = MANIFEST.expires - MANIFEST.issued
 EDITION = Edition(version=6, now=NOW + 50, until=NOW + 10_000)
@@ -71,6 +72,23 @@ def test_a_party_leaves_with_its_keys() -> None:
     after = changes.remove(OLD, "tax", EDITION)
     assert "tax" not in after.parties
     assert {department for department, _ in after.pseudonym_keys} == {"bank_a"}
+
+
+def test_a_sum_ends_with_a_party_of_its_group() -> None:
+    before = replace(OLD, groups={"H1": group(), "H2": group(predicate="H2")})
+    assert changes.remove(before, "bank_a", EDITION).groups == before.groups
+    after = changes.remove(before, "tax", EDITION)
+    assert after.groups == {}
+    said = [one.en for one in changes.describe(before, after)]
+    assert {"the sum H1 is asked no more", "the sum H2 is asked no more"} <= set(said)
+
+
+def test_other_groups_are_said() -> None:
+    with_one = replace(OLD, groups={"H1": group()})
+    assert "the sum H1 is of finance, human_resources, tally, tax" in [
+        one.en for one in changes.describe(OLD, with_one)
+    ]
+    assert not [one for one in changes.describe(with_one, with_one) if "sum" in one.en]
 
 
 @pytest.mark.parametrize("party", ["registrar", "nobody"])

@@ -38,11 +38,14 @@ ADDED = {
 ANSWERING = (
     "federation/consent.py",
     "federation/exchange.py",
+    "federation/presentations.py",
+    "federation/refusals.py",
     "federation/strictjson.py",
     "federation/wire/codec.py",
     "federation/wire/registrar_messages.py",
     "federation/wire/server.py",
     "federation/wire/signed.py",
+    "federation/writer.py",
     "registrar/consents.py",
     "registrar/desk.py",
     "registrar/pseudonyms.py",
@@ -51,12 +54,9 @@ ANSWERING = (
     "registrar/transaction.py",
     "registrar/tokens.py",
     "department_node/answer.py",
-    "department_node/consents.py",
     "department_node/gate.py",
     "department_node/intake/sieve.py",
-    "department_node/refusals.py",
     "department_node/store.py",
-    "department_node/writer.py",
 )
 """What is raised here travels as a bare code, or is shown with a row instead of its details."""
 HERE = {"LISTEN_FAILED"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crypto import labels, oprf
+from crypto import group, labels, masks, oprf, paillier
 from crypto.keys import SealCost, SigningKey
 from federation import certificates, founding, keyfile, manifest, policy, root
 from federation.clock import epoch_of
@@ -16,6 +16,7 @@ from federation.errors import BadInput, PeerFault
 from federation.founding import FederationPlan, PartyPlan
 from federation.manifest import PartyRole
 from federation.party import SIGNING, TLS
+from tests.support import sums
 
 NOW = 1_795_000_000
 POLICY = """
@@ -133,6 +134,43 @@ def test_settings_are_written(folder: Path) -> None:
     settings = tomllib.loads((folder / "tax" / "party.toml").read_text("utf-8"))
     assert settings["party"] == "tax"
     assert settings["node"] == {"status_refresh": 1}
+
+
+def test_a_tally_brings_keys_and_groups(tmp_path: Path) -> None:
+    plan = replace(PLAN, parties=sums.parties(), policy=sums.POLICY.encode())
+    made = founding.found(tmp_path / "f", plan)
+    assert list(made.groups) == ["H1", "H4", "H5"]
+    folder = tmp_path / "f" / "tally"
+    tally = made.groups["H1"].tally
+    found = {
+        name: keyfile.load(folder / name, _secret(folder), purpose=purpose)
+        for name, purpose in (
+            (founding.SUM_FILE, founding.SUM),
+            (founding.PAILLIER_FILE, founding.PAILLIER),
+            (founding.ELGAMAL_FILE, founding.ELGAMAL),
+        )
+    }
+    opened = paillier.PrivateKey.from_bytes(found[founding.PAILLIER_FILE])
+    assert opened.public.to_bytes() == tally.paillier
+    assert masks.public_key(found[founding.SUM_FILE]) == tally.mask
+    assert group.multiply_base(found[founding.ELGAMAL_FILE]) == tally.elgamal
+    for member in made.groups["H1"].departments:
+        own = tmp_path / "f" / member.id
+        key = keyfile.load(own / founding.SUM_FILE, _secret(own), purpose=founding.SUM)
+        assert masks.public_key(key) == member.mask
+        assert not (own / founding.PAILLIER_FILE).exists()
+    own = tmp_path / "f" / "auditor"
+    key = keyfile.load(own / founding.SUM_FILE, _secret(own), purpose=founding.SUM)
+    assert masks.public_key(key) == made.groups["H1"].auditor
+    assert not (tmp_path / "f" / "coordinator" / founding.SUM_FILE).exists()
+    assert ("tally", epoch_of(NOW)) in made.pseudonym_keys
+
+
+@pytest.mark.parametrize("more", [{"second": PartyRole.TALLY}, {"auditor": PartyRole.WITNESS}])
+def test_a_tally_is_alone_and_audited(tmp_path: Path, more: dict[str, PartyRole]) -> None:
+    with pytest.raises(BadInput, match="PLAN_INVALID"):
+        founding.found(tmp_path / "f", replace(PLAN, parties=sums.parties(**more)))
+    assert not (tmp_path / "f").exists()
 
 
 def test_progress_names_each_party(tmp_path: Path) -> None:

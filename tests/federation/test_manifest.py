@@ -16,6 +16,7 @@ from federation.manifest import Manifest, PartyEntry, PartyRole
 from federation.root import Root
 from federation.strictjson import b64, dumps
 from tests.support.ecdsa import ECDSA
+from tests.support.sums import group
 
 NOW = 1_795_000_000
 KEYS = [SigningKey.from_seed(bytes([n]) * 32) for n in range(3)]
@@ -172,6 +173,41 @@ def test_a_manifest_that_is_not_exact_is_refused(
 def test_a_suite_that_nobody_provides_is_named() -> None:
     with pytest.raises(PeerFault, match="SUITE_UNKNOWN suite=sm2-sm3"):
         _read(_forge(_change_key(suite="sm2-sm3")))
+
+
+SUMMING = replace(
+    MANIFEST,
+    parties={
+        **MANIFEST.parties,
+        **{name: _entry(name, PartyRole.NODE, name) for name in ("human_resources", "finance")},
+        "tally": _entry("tally", PartyRole.TALLY),
+    },
+    groups={"H1": group()},
+)
+
+
+def test_groups_read_back() -> None:
+    assert _read(manifest.write(SUMMING)) == SUMMING
+    assert [one.id for one in SUMMING.audiences()] == [
+        *("tax", "bank_a", "human_resources", "finance", "tally"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"parties": {name: e for name, e in SUMMING.parties.items() if name != "finance"}},
+        {"parties": {name: e for name, e in SUMMING.parties.items() if name != "tally"}},
+        {"parties": {**SUMMING.parties, "tally": _entry("tally", PartyRole.WITNESS)}},
+        {"parties": {**SUMMING.parties, "tax": _entry("tax", PartyRole.WITNESS)}},
+        {"groups": {"H1": group(), "H2": group()}},
+        {"groups": {"H1": group(percent=-1)}},
+    ],
+    ids=["department", "tally", "tally's role", "department's role", "twice", "malformed"],
+)
+def test_groups_of_strangers_are_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(PeerFault, match="MANIFEST_INVALID"):
+        _read(manifest.write(replace(SUMMING, **changed)))
 
 
 def _with_ecdsa(place: int) -> bytes:

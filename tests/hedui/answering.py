@@ -8,6 +8,7 @@ import json
 import tomllib
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,8 +21,8 @@ from department_node.intake import plan as import_plan
 from department_node.intake.load import import_table
 from department_node.intake.spec import ImportResult
 from department_node.records import SqliteRecords
-from federation import catalogue, policy
-from federation.catalogue import Form, ParameterKind, Predicate, Register
+from federation import catalogue, grouping, policy
+from federation.catalogue import JOINT, Form, ParameterKind, Predicate, Register, Unit
 from federation.clock import FixedClock, months_before
 from federation.policy import Parameter, Policy
 from hedui.demo.city import CityIndex, Department, tiny_flaws, write_city, write_district
@@ -194,7 +195,7 @@ def answers(city: City, household: Household, person: Person) -> dict[tuple[str,
     for node in city.nodes.values():
         for predicate in catalogue.load().for_kind(node.department.kind):
             rule = city.policy.rules.get(predicate.id)
-            if rule is None:
+            if rule is None or predicate.form in JOINT:
                 continue
             for parameter in rule.parameters or ("",):
                 asked = Asked(
@@ -208,10 +209,78 @@ def answers(city: City, household: Household, person: Person) -> dict[tuple[str,
     return found
 
 
+def total(city: City, predicate: Predicate, people: Iterable[str]) -> dict[str, int]:
+    """Add up each component over all its registers, from the departments' records alone."""
+    rule = city.policy.rules[predicate.id]
+    period = period_of(rule.period, city.world.today)
+    found = dict.fromkeys(predicate.components, 0)
+    for component in predicate.components:
+        kind = grouping.register(catalogue.load(), predicate, component)
+        for node in city.nodes.values():
+            if node.department.kind == kind:
+                sql = node.catalogue.components[component].sql
+                values = {"from": period.start, "to": period.end, "today": period.today}
+                bound = {name: day.isoformat() for name, day in values.items()}
+                for person in set(people) & node.roll.keys():
+                    share = node.records.scalar(sql, bound | {"key": person}) or 0
+                    assert isinstance(share, int), component
+                    found[component] += share
+    return found
+
+
+def sums(city: City, household: Household, subject: str) -> dict[tuple[str, str], str]:
+    """Answer every sum that the policy allows about a household, or about one supporter alone."""
+    people = {subject} if subject else {member.person.id for member in household.members}
+    found = {}
+    for predicate in catalogue.load():
+        if predicate.form is not Form.SUM or predicate.id not in city.policy.rules:
+            continue
+        if predicate.id == "H5" and (subject or household.declared_fen is None):
+            continue
+        parts = total(city, predicate, people)
+        for rung in city.policy.values(city.policy.rules[predicate.id]):
+            amount, line = sum(parts.values()), rung.threshold(len(people))
+            if predicate.unit is Unit.PERCENT:
+                expense = parts[predicate.components[0]]
+                amount, line = 100 * expense - line * (amount - expense), 0
+            elif predicate.id == "H5":
+                line += household.declared_fen or 0
+            within = amount <= line if rung.comparator == "le" else amount >= line
+            stale = any(
+                (city.world.today - node.as_of).days > city.policy.rules[predicate.id].max_age_days
+                for node in sharing(city, predicate)
+            )
+            found[predicate.id, rung.id] = "STALE" if stale else yes(within)
+    return found
+
+
+def sharing(city: City, predicate: Predicate) -> list[Node]:
+    """Name the departments that hold a share of a sum."""
+    kinds = {
+        grouping.register(catalogue.load(), predicate, component)
+        for component in predicate.components
+    }
+    return [node for node in city.nodes.values() if node.department.kind in kinds]
+
+
+def read_sums(index: CityIndex) -> dict[tuple[str, str], dict[tuple[str, str], str]]:
+    """Give the oracle's outcomes of sums by case and supporter, then by predicate and rung."""
+    found: dict[tuple[str, str], dict[tuple[str, str], str]] = defaultdict(dict)
+    for row in json.loads(index.oracle.read_text("utf-8")):
+        if not row["department"]:
+            found[row["case"], row["person"]][row["predicate"], row["parameter"]] = row["outcome"]
+    return found
+
+
 def read_oracle(index: CityIndex) -> dict[tuple[str, str], dict[tuple[str, str, str], str]]:
-    """Give the oracle's outcomes by case and person, then by department, predicate, parameter."""
+    """Give the oracle's outcomes by case and person, then by department, predicate, parameter.
+
+    Of one department, that is: sums are read by ``read_sums``.
+    """
     found: dict[tuple[str, str], dict[tuple[str, str, str], str]] = defaultdict(dict)
     for row in json.loads(index.oracle.read_text("utf-8")):
+        if not row["department"]:
+            continue
         question = (row["department"], row["predicate"], row["parameter"])
         assert question not in found[row["case"], row["person"]]
         found[row["case"], row["person"]][question] = row["outcome"]

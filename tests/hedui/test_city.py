@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from stdnum.iso7064 import mod_11_2
 
 from coordinator.casework import cases
+from coordinator.casework.programmes import Role
 from department_node.evaluate import period_of
 from federation import catalogue, policy
 from federation.clock import months_before
@@ -26,7 +27,9 @@ from hedui.demo.oracle import MEANINGS, about
 from hedui.demo.people import SAMPLE_MARKS
 from hedui.demo.population import build_world
 from hedui.demo.question import Question
+from hedui.demo.sums import SUMS
 from hedui.demo.world import Household, Member, Person
+from tests.hedui import answering
 from tests.hedui.answering import (
     TODAY,
     Asked,
@@ -37,6 +40,8 @@ from tests.hedui.answering import (
     close,
     read_cases,
     read_oracle,
+    read_sums,
+    sums,
 )
 
 DAYS = (
@@ -60,14 +65,23 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
 def check_cases(city: City) -> None:
     oracle = read_oracle(city.index)
     for household in city.world.households:
-        for member in household.members:
+        for member in (*household.members, *household.supporters):
             person = member.person
             assert answers(city, household, person) == oracle.pop((household.case, person.id))
     assert not oracle
 
 
+def check_sums(city: City) -> None:
+    expected = read_sums(city.index)
+    for household in city.world.households:
+        for subject in ("", *(one.person.id for one in household.supporters)):
+            assert sums(city, household, subject) == expected.pop((household.case, subject))
+    assert not expected
+
+
 def test_registers_and_oracle_agree_about_every_case(city: City) -> None:
     check_cases(city)
+    check_sums(city)
 
 
 @pytest.mark.parametrize("today", DAYS, ids=str)
@@ -75,6 +89,7 @@ def test_registers_and_oracle_agree_on_any_day(tmp_path: Path, today: date) -> N
     built = build(tmp_path, today)
     try:
         check_cases(built)
+        check_sums(built)
     finally:
         close(built)
 
@@ -113,19 +128,19 @@ def test_a_set_of_people_is_told_what_each_of_them_is_told(
     keys = [people[n % len(people)].id for n in drawn] + ["nobody"]
     asked = 0
     for node in city.nodes.values():
-        for one, answering in node.catalogue.answers.items():
+        for one, said in node.catalogue.answers.items():
             rule = city.policy.rules[one]
-            for parameter in (rule.parameters or ("",)) if answering.sql else ():
+            for parameter in (rule.parameters or ("",)) if said.sql else ():
                 question = Asked(
-                    predicate=answering.predicate,
+                    predicate=said.predicate,
                     parameter=city.policy.parameters.get(parameter),
                     person=people[0],
                     household=households[household % len(households)],
                     period=period_of(rule.period, city.world.today),
                 )
                 values = bound(question)
-                found = node.records.scalars(answering.sql, keys, values)
-                alone = [node.records.scalar(answering.sql, values | {"key": key}) for key in keys]
+                found = node.records.scalars(said.sql, keys, values)
+                alone = [node.records.scalar(said.sql, values | {"key": key}) for key in keys]
                 assert found == alone, (node.department.id, one, parameter)
                 asked += 1
     assert asked > 40
@@ -140,7 +155,13 @@ def test_oracle_covers_what_catalogues_and_policy_allow(city: City) -> None:
     }
     first = city.world.households[0]
     assert asked == answers(city, first, first.members[0].person).keys()
-    assert city.policy.rules.keys() == MEANINGS.keys()
+    assert city.policy.rules.keys() == MEANINGS.keys() | SUMS.keys() | {"H7"}
+    rungs = {one: city.policy.rules[one].parameters for one in SUMS}
+    assert rungs == {one: meaning.parameters for one, meaning in SUMS.items()}
+    for one, meaning in SUMS.items():
+        sharing = answering.sharing(city, catalogue.load().predicate(one))
+        assert {node.department.id for node in sharing} == set(meaning.departments)
+        assert city.policy.rules[one].max_age_days == meaning.oldest
 
 
 def test_only_school_fees_are_stale(city: City) -> None:
@@ -235,11 +256,16 @@ def test_departments(city: City) -> None:
             "甲银行",
             "乙银行",
             "丙银行",
+            "财政",
+            "乙市不动产",
+            "丙市不动产",
+            "证券",
+            "保险",
         ]
     )
     for department in city.index.departments:
-        if department.kind != "bank":
-            kind = kinds[department.kind]
+        kind = kinds[department.kind]
+        if department.id == kind.id:
             assert (department.id, department.zh, department.en) == (kind.id, kind.zh, kind.en)
     asked = {member.person.id for h in city.world.households for member in h.members}
     for node in city.nodes.values():
@@ -270,7 +296,9 @@ def test_imports_put_right_and_reject(city: City) -> None:
 
 def test_case_files(city: City) -> None:
     files = read_cases(city)
-    assert list(files) == ["A", "B", "C", "E", "F", "J", "M1", "M2", "N", "10", "11", "12"]
+    letters = ["A", "B", "C", "D", "E", "F", "I", "J", "K", "L", "M1", "M2", "N"]
+    assert list(files) == [*letters, "10", "11", "12", "13", "14", "15", "U"]
+    assert {name for name, case in files.items() if "declared_income" in case} == {"I", "L", "13"}
     assert {case["programme"] for case in files.values()} == {
         "DIBAO_URBAN",
         "DIBAO_RURAL",
@@ -292,13 +320,14 @@ def test_coordinator_takes_every_case(tmp_path: Path, today: date) -> None:
     for path in write_city(tmp_path, seed=1, today=today).cases:
         reading = cases.read(path.read_bytes(), today)
         assert reading.notices == ()
-        assert reading.case.members == len(reading.case.persons)
+        together = [one for one in reading.case.persons if one.role is not Role.SUPPORTER]
+        assert reading.case.members == len(together)
 
 
 def test_everybody_signs_and_children_by_a_guardian(city: City) -> None:
     people = [person for case in read_cases(city).values() for person in case["person"]]
     methods = [person["consent"]["method"] for person in people]
-    assert methods.count("AGENT") == 1
+    assert methods.count("AGENT") == 2
     for person in people:
         consent = person["consent"]
         assert len(bytes.fromhex(consent["evidence"])) == 32
@@ -313,7 +342,7 @@ def test_everybody_signs_and_children_by_a_guardian(city: City) -> None:
 def test_policy_follows_the_standard(tmp_path: Path, standard: int) -> None:
     index = write_city(tmp_path, seed=1, today=TODAY, standard_fen=standard)
     parsed = policy.parse(index.policy, catalogue.load())
-    assert parsed.parameters["deposit-24s"].threshold(3) == 72 * standard
+    assert parsed.parameters["assets-24s"].threshold(3) == 72 * standard
     assert parsed.parameters["capital-100k"].threshold(3) == 10_000_000
     assert parsed.parameters["si-base"].edges == (
         standard,

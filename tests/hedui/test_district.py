@@ -13,10 +13,22 @@ from hedui.demo.district import HOUSEHOLDS, PEOPLE, build_district
 from hedui.demo.flaws import Condition
 from hedui.demo.neighbours import sizes
 from hedui.demo.people import SAMPLE_MARKS
-from tests.hedui.answering import TODAY, City, answers, close, district, read_cases, read_oracle
+from hedui.demo.rights import CLERK, OPERATOR
+from tests.hedui.answering import (
+    TODAY,
+    City,
+    answers,
+    close,
+    district,
+    read_cases,
+    read_oracle,
+    read_sums,
+    sums,
+)
 from tests.hedui.test_city import tree
 
 SMALL = 60
+PLANTED = 23
 NAMES = (
     "public_security",
     "civil_affairs",
@@ -31,6 +43,11 @@ NAMES = (
     "bank_a",
     "bank_b",
     "bank_c",
+    "finance",
+    "land_b",
+    "land_c",
+    "securities",
+    "insurer",
 )
 
 
@@ -47,6 +64,11 @@ def without_circumstance(city: City, key: tuple[str, str, str], outcome: str) ->
     return condition is not Condition.OFFLINE and outcome != "REFUSED(CONSENT_REVOKED)"
 
 
+def told(outcome: str) -> bool:
+    """Tell whether records alone decide a sum: everybody is there, and in time."""
+    return outcome != "UNAVAILABLE"
+
+
 @pytest.mark.parametrize(
     ("seed", "today"), [(1, TODAY), (2, date(2024, 2, 29)), (3, date(2027, 1, 31))]
 )
@@ -55,7 +77,7 @@ def test_registers_and_oracle_agree(tmp_path: Path, seed: int, today: date) -> N
     try:
         oracle = read_oracle(city.index)
         for household in city.world.households:
-            for member in household.members:
+            for member in (*household.members, *household.supporters):
                 expected = oracle.pop((household.case, member.person.id))
                 found = answers(city, household, member.person)
                 assert found.keys() == expected.keys()
@@ -69,6 +91,15 @@ def test_registers_and_oracle_agree(tmp_path: Path, seed: int, today: date) -> N
                     if without_circumstance(city, key, outcome)
                 }
         assert not oracle
+        expected_sums = read_sums(city.index)
+        for household in city.world.households:
+            for subject in ("", *(one.person.id for one in household.supporters)):
+                true = expected_sums.pop((household.case, subject))
+                added = sums(city, household, subject)
+                assert {k: o for k, o in added.items() if told(true[k])} == {
+                    k: o for k, o in true.items() if told(o)
+                }
+        assert not expected_sums
     finally:
         close(city)
 
@@ -89,7 +120,7 @@ def test_departments_lack_and_mistype_as_many_as_in_practice(seed: int) -> None:
         assert len(flaws.mistyped) == round(0.01 * (ordinary - len(flaws.missing)))
         assert not flaws.missing & flaws.mistyped
         assert flaws.missing | flaws.mistyped | flaws.garbled <= built.frail
-    planted = {m.person.id for one in built.world.households[:16] for m in one.members}
+    planted = {m.person.id for one in built.world.households[:PLANTED] for m in one.members}
     assert not planted & built.frail
 
 
@@ -128,7 +159,7 @@ def test_one_seed_one_district(tmp_path: Path) -> None:
 def test_every_department_has_something_wrong(small: City) -> None:
     flaws = {name: seen.flaws for name, seen in small.seen.items()}
     assert Counter(one.condition for one in flaws.values()) == {
-        Condition.SOUND: 8,
+        Condition.SOUND: 13,
         Condition.SLOW: 1,
         Condition.FLAPPING: 1,
         Condition.PAUSED: 1,
@@ -186,9 +217,11 @@ def test_a_consent_is_revoked_before_a_department_has_answered(small: City) -> N
         if outcome == "REFUSED(CONSENT_REVOKED)"
     }
     paused = {n for n, seen in small.seen.items() if seen.flaws.condition is Condition.PAUSED}
-    assert refused == paused == {"bank_b"}
+    assert refused == paused == {"finance"}
 
 
 def test_the_operators_relative_is_on_file(small: City) -> None:
     assert about(small, "U")["civil_affairs", "P26", ""] == "YES"
-    assert read_cases(small)["U"]["operator"] == "op-lin"
+    case = read_cases(small)["U"]
+    assert case["operator"] == OPERATOR
+    assert case["person"][0]["consent"]["signer"] == CLERK.id

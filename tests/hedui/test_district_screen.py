@@ -51,18 +51,19 @@ def test_it_names_every_department_and_what_came_of_it(
     out = shown(outcome, "en", capsys)
     for _, name in outcome.stage.names.values():
         assert re.search(rf"^ {re.escape(name)} +\d", out, re.MULTILINE), name
-    assert re.search(r"^ Bank C +\d+ +\d+ +248 +0 +0 +0 +248", out, re.MULTILINE)
-    assert "never there: Bank C" in out.replace("\n", "")
-    assert "40 households, 124 people; 3 kills (2 of the centre) and 4 absences survived" in out
+    assert re.search(r"^ Real estate, city C +\d+ +\d+ +882 +0 +0 +0 +882", out, re.MULTILINE)
+    assert re.search(r"^ Sums +\d+ +0 +0 +0 +45", out, re.MULTILINE), "homes in all cities"
+    assert "never there: Real estate, city C" in out.replace("\n", "")
+    assert "40 households, 126 people; 3 kills (2 of the centre) and 4 absences survived" in out
     assert out.splitlines()[-1] == (
-        f"district: {len(outcome.asked) - 248} answers, 0 wrong, 0 refusals as expected"
+        f"district: {len(outcome.asked) - 927} answers, 0 wrong, 0 refusals as expected"
     )
 
 
 def test_one_language_at_a_time(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     assert not re.search(r"[\u4e00-\u9fff]", shown(outcome, "en", capsys))
     chinese = shown(outcome, "zh", capsys)
-    assert "始终离线:丙银行" in chinese
+    assert "始终离线:丙市不动产" in chinese
     assert set(re.findall(r"[a-z]{4,}", chinese)) == {
         "district",
         "answers",

@@ -85,8 +85,8 @@ def test_missing_plan(tmp_path: Path) -> None:
 
 
 def test_policy_is_shown(founded: Path) -> None:
-    text = run("policy", "explain", "P50", "-C", str(founded / "tax"), "--lang", "zh").stdout
-    assert "deposit-12s" in text
+    text = run("policy", "explain", "P29", "-C", str(founded / "tax"), "--lang", "zh").stdout
+    assert "hpf-12s" in text
     assert "根签名有效" in text
 
 

@@ -21,8 +21,10 @@ from tests.hostile import (
     documents,
     lists,
     logs,
+    mandates,
     receipts,
     requests,
+    sums,
     tables,
     tokens,
 )
@@ -47,7 +49,7 @@ coordinator_seed = "{b64(key("coordinator").seed)}"
 
 def kit() -> list[Hostile]:
     """Make what a node can meet."""
-    found = [tokens, requests, lists, documents, catalogues, tables]
+    found = [tokens, requests, lists, documents, mandates, catalogues, tables]
     records = tables.database(tables.RECORDS)
     beside = Hostile(
         file=conform.RECORDS,
@@ -63,7 +65,7 @@ def kit() -> list[Hostile]:
 
 def others() -> list[Hostile]:
     """Make what auditors and witnesses can meet."""
-    return [*chain.from_iterable(one.files() for one in (receipts, bundles, logs))]
+    return [*chain.from_iterable(one.files() for one in (receipts, bundles, logs, sums))]
 
 
 def small(files: Iterable[Hostile]) -> list[Hostile]:

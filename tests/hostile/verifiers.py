@@ -7,18 +7,23 @@ from typing import Final
 from auditor import alarms, bundles, inclusion, papers, receipts, witness
 from auditor import logs as auditor_logs
 from auditor.papers import Papers
+from auditor.receipts import Beside
+from auditor.sums import Known
+from auditor.transcripts import Transcripts
 from auditor.witness import Seen
 from crypto import tiles
-from federation import erasure, root
+from federation import bundle, erasure, root, transcript, verdict
 from federation.errors import HeduiError, Unavailable
 from federation.log.keys import log_keys
 from federation.receipt import LogProof
 from federation.root import Chain
 from federation.wire import log_messages
-from tests.hostile import logs
+from tests.auditor import adding
+from tests.hostile import logs, sums
 from tests.hostile.made import DEPARTMENT
 from tests.hostile.made import root as root_of
 from tests.support import exchanges
+from tests.support.summed import SEED
 
 Verifier = Callable[[bytes], object]
 
@@ -50,6 +55,18 @@ def _receipt(data: bytes) -> None:
 def _bundle(data: bytes) -> None:
     """Name the first fault where there are several."""
     for fault in bundles.check(data, chain(), {}).faults:
+        raise fault
+
+
+def _transcript(data: bytes) -> None:
+    """Replay a run by its seed; name the first fault where there are several."""
+    town = sums.town()
+    files = town.files()
+    _, contents = bundle.read_contents(bundle.read(town.sealed(files)))
+    beside = Beside.of(data for name, data in files.items() if name.startswith("tokens/"))
+    known = Known(seeds=adding.opened(SEED))
+    _, faults = Transcripts(adding.PAPERS, beside, contents, known).check("transcript", data)
+    for fault in faults:
         raise fault
 
 
@@ -102,6 +119,9 @@ VERIFIERS: Final[Mapping[str, Verifier]] = {
     "records": _log(tiles.path(None, 0, len(logs.ROWS))),
     "proof": _proof,
     "witness": _witness,
+    "transcript": _transcript,
+    "seeds": transcript.read_seeds,
+    "verdict": lambda data: verdict.read(data, exchanges.first_manifest()),
     "alarm": lambda data: alarms.read(data, exchanges.first_manifest()),
     "order": lambda data: erasure.read(data, exchanges.first_manifest()),
 }

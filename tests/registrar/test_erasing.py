@@ -16,10 +16,12 @@ from federation.consenting import ConsentForm, ConsentPerson, ConsentState, Role
 from federation.erasure import Reason
 from federation.errors import BadInput, Refused
 from federation.log.registrar_events import ErasureOrdered, PersonErased
+from federation.mandate import people_digest
 from federation.status import Status
 from registrar import erasing, erasing_cli
 from registrar.cli import app
 from registrar.erasing import Ground, Place, Signed
+from registrar.mandate_rows import Recorded
 from registrar.store import FILE
 from tests.registrar import town as towns
 from tests.registrar.test_objections import objection
@@ -94,6 +96,30 @@ def test_everybody_on_a_consent_gets_orders_that_have_nothing_in_common(town: To
     ]
     assert len({one.id for one in read}) == 3
     assert {person for row in persons(town, number) for person in row} == {""}
+
+
+def test_a_mandate_keeps_its_people_for_its_digest_is_over_all_of_them(town: Town) -> None:
+    number = town.issued(a_form()).consent_no
+    town.client().revoke([number])
+    people, salt = sorted([FATHER, MOTHER]), bytes(16)
+    mandate = Recorded(
+        id=bytes(16),
+        coordinator="coordinator",
+        version=1,
+        document=b"signed",
+        salt=salt,
+        people=0,
+        complete=False,
+        revoked=False,
+    )
+    with town.running._store.write() as tx:
+        tx.mandates.begin(mandate, NOW)
+        tx.mandates.add_part(mandate.id, 0, people)
+    signed = people_digest(salt, people)
+    erase(town, Place(consent_no=number, person=None))
+    assert {person for row in persons(town, number) for person in row} == {""}
+    with town.running._store.read() as view:
+        assert people_digest(salt, view.mandates.numbers(mandate.id)) == signed
 
 
 def test_a_person_is_erased_from_all_its_consents_in_all_years(town: Town) -> None:

@@ -23,6 +23,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from federation.exchange import (
     ASK,
     CHANGE_HOUSEHOLD,
+    COMPARE,
+    CONTRIBUTE,
     EVALUATE,
     ISSUE_TOKENS,
     RECORD_CONSENT,
@@ -30,11 +32,12 @@ from federation.exchange import (
     RESUME_CONSENT,
     REVOKE_CONSENT,
     SUSPEND_CONSENT,
+    TEST,
 )
-from federation.v1 import envelope_pb2, log_pb2, node_pb2, registrar_pb2
+from federation.v1 import envelope_pb2, log_pb2, node_pb2, registrar_pb2, sum_pb2
 from federation.wire.description import DESCRIBE
 from federation.wire.log_messages import ADD_CHECKPOINT, READ
-from federation.wire.receipt_messages import PROVE
+from federation.wire.receipt_messages import PROVE, PROVE_SUM
 from federation.wire.registrar_messages import STATUS_LIST
 from tests.scenarios.recording import Message
 
@@ -69,6 +72,15 @@ _ITEMS: Final[dict[tuple[str, bool], type[Proto]]] = {
     (EVALUATE, True): registrar_pb2.BlindBatch,
     (EVALUATE, False): registrar_pb2.BlindEvaluation,
 }
+_LAST: Final[dict[tuple[str, bool], type[Proto]]] = {
+    (CONTRIBUTE, True): sum_pb2.SumOrder,
+    (CONTRIBUTE, False): sum_pb2.Contribution,
+    (COMPARE, True): sum_pb2.Comparison,
+    (COMPARE, False): sum_pb2.Compared,
+    (TEST, True): sum_pb2.SlotTest,
+    (TEST, False): sum_pb2.Tested,
+}
+"""The last item of a sum's messages; before it stands a question or an answer for each slot."""
 _PLAIN: Final[dict[tuple[str, bool], type[Proto]]] = {
     (STATUS_LIST, True): registrar_pb2.StatusListRequest,
     (STATUS_LIST, False): registrar_pb2.StatusList,
@@ -76,6 +88,8 @@ _PLAIN: Final[dict[tuple[str, bool], type[Proto]]] = {
     (DESCRIBE, False): node_pb2.NodeDescription,
     (PROVE, True): node_pb2.ProveRequest,
     (PROVE, False): node_pb2.Proved,
+    (PROVE_SUM, True): node_pb2.ProveRequest,
+    (PROVE_SUM, False): node_pb2.Proved,
     (READ, True): log_pb2.LogRequest,
     (READ, False): log_pb2.LogPart,
     (ADD_CHECKPOINT, True): log_pb2.AddCheckpoint,
@@ -103,6 +117,11 @@ def numbers(message: Message) -> Numbers:
     call = message.method, message.request
     if call in _PLAIN:
         yield from _parsed(_PLAIN[call], message.data)
+    elif call in _LAST:
+        batch = envelope_pb2.SignedBatch.FromString(message.data)
+        last, slot = batch.items.pop(), node_pb2.Question if message.request else node_pb2.Answer
+        yield from _parsed(envelope_pb2.SignedBatch, batch.SerializeToString(), slot)
+        yield from _parsed(_LAST[call], last.item)
     else:
         yield from _parsed(envelope_pb2.SignedBatch, message.data, _ITEMS[call])
 

@@ -32,6 +32,35 @@ def check_answers(played: Played) -> None:
     assert Counter(one.state for one in played.exchanges).keys() == {"ANSWERED"}
 
 
+def check_sums(played: Played) -> None:
+    """Every planned sum is told, and is the oracle's; each took every share and both rounds once.
+
+    What a party gave stands in its own log, byte for byte, and nothing was given twice.
+    """
+    assert played.sums
+    assert {one.key: one.outcome for one in played.sums} == {
+        one.key: played.oracle[one.key] for one in played.sums
+    }
+    given = [one for one in played.messages if one.state == "GIVEN"]
+    for each in played.sums:
+        *departments, tally = each.parties
+        rounds = Counter((one.round, one.party) for one in given if one.sum == each.sum)
+        shares = {("contribute", one): 1 for one in departments}
+        assert rounds == shares | {("compare", tally): 1, ("test", tally): 1}, each.key
+    for party in {one.party for one in given}:
+        file = "node.sqlite" if party in played.nodes else "tally.sqlite"
+        log = {
+            row.entry.request: row for row in played.log_of(played.folder(party) / "data" / file)
+        }
+        for one in given:
+            if one.party == party:
+                request, receipt = codec.decode_batch(one.request), codec.decode_batch(one.receipt)
+                row = log[request.envelope.payload]
+                assert (row.entry.kind, row.entry.caller) == (one.round, CENTRE)
+                assert row.entry.answer == receipt.envelope.payload
+                assert row.leaf == _leaf(row)
+
+
 def check_logs(played: Played) -> None:
     """Every answer the centre holds is in its node's log, and every logged answer is held."""
     held: dict[str, dict[bytes, Exchange]] = {node: {} for node in played.present}
@@ -39,7 +68,7 @@ def check_logs(played: Played) -> None:
         if one.receipt:
             held[one.department][codec.decode_batch(one.request).envelope.payload] = one
     for node in played.present:
-        log = played.log(node)
+        log = [row for row in played.log(node) if row.entry.kind == "ask"]
         for row in log:
             assert row.leaf == _leaf(row), (node, row.seq)
         logged = {row.entry.request: row for row in log}

@@ -21,7 +21,11 @@ from department_node.records import SqliteRecords
 from federation import catalogue
 from federation.catalogue import Unit
 from federation.clock import business_date
+from hedui.demo import sums
+from hedui.demo.city import tiny_flaws
+from hedui.demo.flaws import see
 from hedui.demo.population import build_world
+from hedui.demo.sums import Adding
 from hedui.demo.world import Person, World
 from registrar.tokens import USES_A_MONTH
 from tests.scenarios.played import Played
@@ -83,7 +87,7 @@ def of(played: Played) -> Forbidden:
     for one in _patterns(world):
         assert len(one.data) >= PREFIX, one
         patterns[one.data[:PREFIX]].append(one)
-    amounts = {*_amounts(world), *_computed(played, world, today)}
+    amounts = {*_amounts(world), *_computed(played, world, today), *_together(world, today)}
     areas = {int(household.area) for household in world.households}
     return Forbidden(
         patterns=dict(patterns),
@@ -206,10 +210,21 @@ def _computed(played: Played, world: World, today: date) -> Iterable[int]:
             predicates=predicates,
         )
         with SqliteRecords(listed.source) as records:
-            for one in listed.answers.values():
-                if one.predicate.unit is Unit.FEN:
-                    for person in world.people:
-                        yield from _scalars(records, one.sql, person.id, today)
+            told = [one.sql for one in listed.answers.values() if one.predicate.unit is Unit.FEN]
+            for sql in (*told, *(one.sql for one in listed.components.values())):
+                for person in world.people:
+                    yield from _scalars(records, sql, person.id, today)
+
+
+def _together(world: World, today: date) -> Iterator[int]:
+    """Give what every household's amounts come to, over all departments."""
+    seen = see(world, tiny_flaws(today))
+    for household in world.households:
+        people = tuple(member.person.id for member in household.members)
+        for some in (people, *((one.person.id,) for one in household.supporters)):
+            adding = Adding(seen=seen, household=household, people=some, heads=len(some))
+            for total in (sums.wages, sums.pensions, sums.income, sums.assets, sums.medical_costs):
+                yield total(adding)
 
 
 def _scalars(records: SqliteRecords, sql: str, key: str, today: date) -> Iterator[int]:

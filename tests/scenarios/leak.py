@@ -24,6 +24,8 @@ DATES: Final = frozenset(
 """Days near the demonstration's as yyyymmdd, or 0."""
 CHANCE: Final = frozenset({"token.status.status_list.idx", "status.status_list.lst", "event.index"})
 """A random place in a list of 2²⁰, and the list itself: any number occurs here."""
+DECLARED: Final = frozenset({"Comparison.declared"})
+"""What a household declared itself: opened to the tally, that knows no household (protocol §7)."""
 YEARS: Final = 2
 
 
@@ -74,7 +76,7 @@ class Scanner:
             return abs(number - self._now) < YEARS * 366 * 86_400
         if place in DATES:
             return abs(_year(int(number)) - datetime.fromtimestamp(self._now, UTC).year) <= YEARS
-        return place in CHANCE
+        return place in CHANCE | DECLARED
 
 
 def _year(day: int) -> int:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from federation import catalogue, ledger, root
 from federation import manifest as manifests
-from federation.exchange import Answer, SaltedItem, outcome_text
+from federation.exchange import Answer, Outcome, SaltedItem, outcome_text
 from federation.ledger import Items, LedgerEntry
 from federation.log import events
 from federation.manifest import Manifest, PartyRole
@@ -30,6 +30,10 @@ from hedui.demo.verdict import Key
 CENTRE: Final = "coordinator"
 REGISTRAR: Final = "registrar"
 REPOSITORY: Final = Path(__file__).parents[2]
+_NEWEST: Final = (
+    "SELECT sum_id, state, code, outcome FROM sum_run AS newest WHERE run_no ="
+    " (SELECT max(run_no) FROM sum_run WHERE sum_id = newest.sum_id)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,35 @@ class Ask:
         if self.newest is None:
             return ""
         return outcome_text(self.newest, catalogue.load().predicate(self.key[3]).values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """One planned sum by the oracle's key, with the state of its newest run and what it told.
+
+    ``parties`` are its departments and the tally, ``persons`` the places of those added up.
+    """
+
+    sum: int
+    key: Key
+    parties: tuple[str, ...]
+    persons: tuple[int, ...]
+    state: str
+    code: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A signed request of a run in the centre's books, with the exact bytes that came back."""
+
+    sum: int
+    run: bytes
+    round: str
+    party: str
+    state: str
+    request: bytes
+    receipt: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +209,59 @@ class Played:
             for ask, case, person, department, predicate, parameter, newest, jti in rows
         ]
 
+    @cached_property
+    def sums(self) -> list[Sum]:
+        """Read every planned sum with what its newest run came to."""
+        people = self.books("SELECT case_id, place, id_number FROM person")
+        ids = {(case, place): number for case, place, number in people}
+        newest = {row[0]: row[1:] for row in self.books(_NEWEST)}
+        found = []
+        for number, case, predicate, parameter, subject, persons, departments, tally in self.books(
+            "SELECT sum_id, case_id, predicate, parameter, subject, persons, departments, tally"
+            " FROM sum_ask"
+        ):
+            state, code, outcome = newest.get(number, ("", "", 0))
+            person = "" if subject < 0 else ids[case, subject]
+            found.append(
+                Sum(
+                    sum=number,
+                    key=(self.labels[case], person, "", predicate, parameter),
+                    parties=(*departments.split(), tally),
+                    persons=tuple(int(place) for place in persons.split()),
+                    state=state,
+                    code=code,
+                    outcome=Outcome(outcome).name if state == "TOLD" else "",
+                )
+            )
+        return found
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        """Read every request of a sum that the centre ever wrote down."""
+        rows = self.books(
+            "SELECT sum_id, run, round, party, sum_message.state, request, receipt"
+            " FROM sum_message JOIN sum_run USING (run_no) ORDER BY message_id"
+        )
+        return [
+            Message(
+                sum=number,
+                run=run,
+                round=round_,
+                party=party,
+                state=state,
+                request=sent,
+                receipt=got or b"",
+            )
+            for number, run, round_, party, state, sent, got in rows
+        ]
+
     def log(self, party: str) -> list[Logged]:
         """Read the exchanges in a node's log."""
-        rows = self.node(party, "SELECT seq, leaf, salt, record, beside FROM log ORDER BY seq")
+        return self.log_of(self.folder(party) / "data" / "node.sqlite")
+
+    def log_of(self, path: Path) -> list[Logged]:
+        """Read the exchanges in a log, whosever it is."""
+        rows = query(path, "SELECT seq, leaf, salt, record, beside FROM log ORDER BY seq")
         return [
             Logged(
                 seq=seq,
@@ -238,7 +321,8 @@ def leaves(batch: bytes) -> tuple[bytes, ...]:
 
 def strangers(played: Played) -> Iterator[tuple[str, Logged]]:
     """Give what the nodes logged and the centre's books do not hold, with the node's name."""
-    sent = {codec.decode_batch(one.request).envelope.payload for one in played.exchanges}
+    written: tuple[Exchange | Message, ...] = (*played.exchanges, *played.messages)
+    sent = {codec.decode_batch(one.request).envelope.payload for one in written}
     for node in played.present:
         for row in played.log(node):
             if row.entry.request not in sent:

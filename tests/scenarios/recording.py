@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from federation.exchange import ASK, ASK_STREAM, RECORD_CONSENT
+from federation.exchange import (
+    ASK,
+    ASK_STREAM,
+    COMPARE,
+    CONTRIBUTE,
+    RECORD_CONSENT,
+    TEST,
+)
 from federation.wire.description import DESCRIBE
 from federation.wire.log_messages import ADD_CHECKPOINT, READ
-from federation.wire.receipt_messages import PROVE
+from federation.wire.receipt_messages import PROVE, PROVE_SUM
 from federation.wire.registrar_messages import STATUS_LIST
 from hedui.demo.stage import AUDITOR, WITNESSES
 from tests.scenarios.played import CENTRE, REGISTRAR
@@ -73,7 +80,7 @@ def count(messages: Iterable[Message], *, request: bool, received: bool) -> Coun
 
 def _serves(party: str, method: str) -> bool:
     """Tell whether a party is the one that answers a method."""
-    if method in {ASK, DESCRIBE, PROVE}:
+    if method in {ASK, DESCRIBE, PROVE, PROVE_SUM, CONTRIBUTE, COMPARE, TEST}:
         return not party.startswith(CENTRE)
     if method == READ:
         return party != AUDITOR

@@ -16,7 +16,7 @@ from federation.log import kinds
 from federation.log.coordinator_events import CaseOpened
 from federation.strictjson import dumps
 from federation.wire import codec
-from hedui.demo.stage import WITNESSES
+from hedui.demo.stage import TALLY, WITNESSES
 from tests.scenarios import evidence
 from tests.scenarios.played import CENTRE, REGISTRAR, Exchange, Played, play
 
@@ -27,9 +27,9 @@ SIZES: Final = [
     pytest.param((507, 50, 1), id="whole", marks=pytest.mark.system),
 ]
 """Households, kills and seed."""
-OFFLINE: Final = "bank_c"
+OFFLINE: Final = "land_c"
 FLAPPING: Final = "medical_insurance"
-PAUSED: Final = "bank_b"
+PAUSED: Final = "finance"
 LATE: Final = "natural_resources"
 
 
@@ -53,16 +53,24 @@ def test_it_ends_well(district: Played, asked_for: tuple[int, int, int]) -> None
     households, kills, _ = asked_for
     summary = district.summary
     silent = sum(one.key[2] == OFFLINE for one in district.asks)
+    silent += sum(not one.outcome for one in district.sums)
+    asked = len(district.asks) + len(district.sums)
     assert (summary["households"], summary["wrong"], summary["refusals"]) == (households, 0, 12)
-    assert (summary["silent"], summary["answers"]) == (silent, len(district.asks) - silent)
-    assert summary["people"] == round(1570 * households / 507)
+    assert (summary["silent"], summary["answers"]) == (silent, asked - silent)
+    assert summary["people"] == round(1570 * households / 507) + 2, "and two supporters"
     assert len(summary["killed"]) == kills
-    assert set(summary["killed"]) <= {*district.present, *WITNESSES, REGISTRAR, CENTRE}
+    assert set(summary["killed"]) <= {
+        *district.present,
+        *WITNESSES,
+        REGISTRAR,
+        TALLY,
+        CENTRE,
+    }
 
 
 def test_who_was_killed_or_away_came_back(district: Played) -> None:
     killed = Counter(district.summary["killed"])
-    for name in [REGISTRAR, *WITNESSES, *district.present]:
+    for name in [REGISTRAR, TALLY, *WITNESSES, *district.present]:
         starts = (district.home / "logs" / f"{name}.log").read_text("utf-8").count("--- start")
         away = district.summary["flapped"] if name == FLAPPING else int(name in {PAUSED, LATE})
         assert starts >= 1 + (killed[name] > 0) + (away > 0), name
@@ -87,6 +95,19 @@ def test_every_question_ends_as_the_oracle_says(district: Played) -> None:
     assert {key for key, outcome in expected.items() if outcome == "UNAVAILABLE"} == {
         one.key for one in district.asks if one.key[2] == OFFLINE
     }
+
+
+def test_every_sum_ends_as_the_oracle_says_or_is_not_had(district: Played) -> None:
+    """Homes in all cities are not: one register is never there, and none stands for the rest."""
+    expected = {one.key: district.oracle[one.key] for one in district.sums}
+    assert {one.key: one.outcome or "UNAVAILABLE" for one in district.sums} == expected
+    silent = {one.key for one in district.sums if not one.outcome}
+    assert {key[3] for key in silent if key[0] != "R"} == {"H3"}
+    assert {one.key for one in district.sums if OFFLINE in one.parties} <= silent
+    assert ("R", "", "", "H1", "income-18s") in silent, "withdrawn before finance gave its share"
+    assert len(district.sums) - len(silent) > len(district.labels)
+    tested = [one.sum for one in district.messages if (one.round, one.state) == ("test", "GIVEN")]
+    assert len(tested) == len(set(tested)) == len(district.sums) - len(silent)
 
 
 def told(district: Played, case: str, department: str) -> set[tuple[str, ...]]:
@@ -119,10 +140,10 @@ def test_the_centre_has_logged_every_request_and_every_answer_once(district: Pla
     """Also those that a killed command left behind, all of it under a checkpoint."""
     rows = district.books("SELECT record FROM log WHERE beside_in NOT IN ('', 'suspicion.alert')")
     entries = [codec.decode_entry(record) for (record,) in rows]
-    sent = sorted((one.department, sha256(one.request)) for one in district.exchanges)
-    came = sorted(
-        (one.department, sha256(one.receipt)) for one in district.exchanges if one.receipt
-    )
+    exchanged = [(one.department, one.request, one.receipt) for one in district.exchanges]
+    exchanged += [(one.party, one.request, one.receipt) for one in district.messages]
+    sent = sorted((party, sha256(request)) for party, request, _ in exchanged)
+    came = sorted((party, sha256(receipt)) for party, _, receipt in exchanged if receipt)
     for kind, expected in (("request", sent), ("reply", came)):
         assert sorted((e.caller, e.beside) for e in entries if e.kind == kind) == expected
     [(size, covered)] = district.books(

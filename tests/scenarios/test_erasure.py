@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from coordinator.asking.questions import Ask
+from coordinator.asking.questions import Ask, Covered
 from coordinator.asking.transport import WireTransport
 from coordinator.casework import cases
 from coordinator.casework.consents import Fetched
@@ -232,7 +232,7 @@ def _case(store: Store, token: bytes) -> str:
         case_id=case_id, reference=bytes(16), not_after=NOW, stage=ConsentStage.READY
     )
     asked = Ask(person=0, department=HERE, predicate="P22", parameter="")
-    store.file_consents([consented], [(case_id, asked)])
+    store.file_consents([consented], {case_id: Covered((asked,))})
     held = Token(
         case_id=case_id,
         place=0,
@@ -242,5 +242,5 @@ def _case(store: Store, token: bytes) -> str:
         expires=NOW,
         holder=bytes(32),
     )
-    store.keep_tokens([consented], [Fetched((held,), ())], NOW)
+    store.keep_tokens([consented], [Fetched((held,))], NOW)
     return case_id

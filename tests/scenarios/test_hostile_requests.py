@@ -202,6 +202,9 @@ MALFORMED: dict[str, Fault] = {
 OVERSIZE: dict[str, Fault] = {
     "a thousand and one items": many(limits.ITEMS + 1, presentations=False),
     "a thousand and one presentations": many(limits.ITEMS + 1, presentations=True),
+    "a question that no length can tell": lambda draft: replace(
+        draft, items=(*draft.items, bytes(limits.ITEM_MOST + 1))
+    ).signed(),
     "a long header": header(method="m" * limits.HEADER_BYTES),
     "a long envelope": lambda draft: draft.payload(bytes, "t" * 4 * limits.HEADER_BYTES),
 }

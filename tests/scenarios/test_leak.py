@@ -14,14 +14,22 @@ from typing import Final
 import pytest
 
 from crypto import labels, oprf
-from federation.exchange import ASK, EVALUATE, ISSUE_TOKENS, REVOKE_CONSENT
+from federation.exchange import (
+    ASK,
+    COMPARE,
+    CONTRIBUTE,
+    EVALUATE,
+    ISSUE_TOKENS,
+    REVOKE_CONSENT,
+    TEST,
+)
 from federation.v1 import envelope_pb2, node_pb2, registrar_pb2
 from federation.v1.envelope_pb2 import SignedBatch
 from federation.wire import codec
 from federation.wire.description import DESCRIBE
 from federation.wire.log_messages import READ
-from federation.wire.receipt_messages import PROVE
-from hedui.demo.stage import WITNESSES
+from federation.wire.receipt_messages import PROVE, PROVE_SUM
+from hedui.demo.stage import TALLY, WITNESSES
 from tests.scenarios import forbidden, recording
 from tests.scenarios.forbidden import Kind
 from tests.scenarios.leak import Scanner
@@ -47,13 +55,15 @@ def scanner(demo: Played) -> Scanner:
 
 def test_everything_that_was_sent_was_recorded(demo: Played, messages: list[Message]) -> None:
     methods = {ASK, CARRIES_IDENTITY, ISSUE_TOKENS, REVOKE_CONSENT, EVALUATE, *POLLED}
-    methods |= {PROVE, READ}
+    methods |= {PROVE, READ, CONTRIBUTE, COMPARE, TEST, PROVE_SUM}
     assert {one.method for one in messages} - {DESCRIBE} == methods
     assert {one.party for one in messages} == set(demo.manifest.parties)
     asked = {one.data for one in messages if one.method == ASK and one.request}
     answered = {one.data for one in messages if one.method == ASK and not one.request}
     assert asked >= {one.request for one in demo.exchanges}
     assert answered >= {one.receipt for one in demo.exchanges}
+    summed = {one.data for one in messages if one.method in {CONTRIBUTE, COMPARE, TEST}}
+    assert summed >= {one.request for one in demo.messages} | {one.receipt for one in demo.messages}
 
 
 def test_every_query_a_node_answered_was_recorded_there(
@@ -63,7 +73,7 @@ def test_every_query_a_node_answered_was_recorded_there(
         recorded = {
             codec.decode_header(codec.decode_batch(one.data).envelope.payload).qid
             for one in messages
-            if one.party == node and one.method == ASK and not one.request
+            if one.party == node and one.method in {ASK, CONTRIBUTE} and not one.request
         }
         assert recorded == {qid for (qid,) in demo.node(node, "SELECT qid FROM answered")}
 
@@ -97,7 +107,7 @@ def test_the_one_message_that_names_people_was_recorded(
 
 def test_no_process_wrote_an_identity_into_its_log(demo: Played, scanner: Scanner) -> None:
     logs = [*(demo.home / "logs").iterdir()]
-    assert len(logs) == len(demo.nodes) + len({REGISTRAR, *WITNESSES})
+    assert len(logs) == len(demo.nodes) + len({REGISTRAR, TALLY, *WITNESSES})
     texts = [file.read_bytes() for file in logs] + [demo.out.encode(), demo.err.encode()]
     assert [found for text in texts for found in scanner.search(text)] == []
 

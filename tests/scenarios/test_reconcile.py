@@ -8,6 +8,7 @@ ended consents back. What is honest goes on beside it, and is not found.
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -32,7 +33,7 @@ from federation.wire import codec, signed
 from hedui.cli import app
 from hedui.demo.stage import FOREIGN
 from tests.scenarios import settled
-from tests.scenarios.played import CENTRE, REGISTRAR, Played, query, strangers
+from tests.scenarios.played import CENTRE, REGISTRAR, REPOSITORY, Played, query, strangers
 from tests.scenarios.revived import NODE, Town, revived
 
 _LISTS: Final = 3.0
@@ -105,6 +106,37 @@ def test_a_case_is_traced_to_every_department(demo: Played, logs: Path) -> None:
     departments = {one.key[2] for one in demo.asks if demo.labels[case] == one.key[0]}
     text = done.stdout
     assert all(f'"party": "{one}"' in text for one in departments)
+
+
+def test_an_operator_who_signs_for_a_relative_is_named(demo: Played, logs: Path) -> None:
+    """The centre's own sentinel said so, by a signed alert in its log."""
+    told = rows(run("anomalies", "--logs", logs, "--settled", "--json"))
+    alerts = [row for row in told if row.get("evidence", {}).get("rule") == "RELATIVE"]
+    assert [demo.labels[one["about"]] for one in alerts] == ["U"]
+    assert alerts[0]["evidence"]["state"] == "ALARM"
+    assert {one["party"] for one in alerts[0]["places"]} == {CENTRE}
+
+
+def test_what_the_guide_tells_to_run_runs(demo: Played, logs: Path, tmp_path: Path) -> None:
+    """Every command of the guide's chapter on all logs but ``fetch``, with the demo's own names."""
+    guide = (REPOSITORY / "docs" / "guides" / "auditor.md").read_text("utf-8")
+    chapter = guide.partition("## All logs of a federation")[2].partition("\n## ")[0]
+    found = re.findall(r"^hedui audit (.+?)(?:  +#|$)|`hedui audit ([^`]+)`", chapter, re.MULTILINE)
+    names = {
+        "HD-790301-2026-0001": next(iter(demo.labels)),
+        "LOGS/witnessed": str(tmp_path / "witnessed"),
+        "LOGS": str(logs),
+        "ROOT.JSON": str(logs / "root.json"),
+        "REPORT.HTML": str(tmp_path / "report.html"),
+        "W": str(demo.folder("witness_a")),
+    }
+    ran = set()
+    for words in (one or other for one, other in found if "fetch" not in one):
+        told = run(*(names.get(word, word.replace("LOGS/", f"{logs}/")) for word in words.split()))
+        assert told.exit_code in {0, 1}, (words, told.output)
+        ran.add(words.split()[0])
+    offered = {"reconcile", "trace", "unconsented", "anomalies", "sample", "report"}
+    assert ran == {"witness", "log", *offered}
 
 
 def test_what_was_asked_past_the_books_has_no_consent(logs: Path) -> None:

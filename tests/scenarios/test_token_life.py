@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from department_node.status_keeper import FILE, StatusKeeper
 from federation import consent, limits, status
 from federation.clock import epoch_end, epoch_of
 from federation.errors import PeerFault, Refused
 from federation.status import Status, StatusLists
+from federation.status_keeper import FILE, StatusKeeper
 from registrar import endings
 from registrar.entries import FULL_AT
 from registrar.journal import Asked

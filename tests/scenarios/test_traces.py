@@ -101,7 +101,7 @@ def test_it_leaves_nothing_behind(traced: Traced) -> None:
 @pytest.mark.skipif(not (PROCESSES / "self/cmdline").exists(), reason="no /proc on this system")
 def test_no_command_line_holds_a_secret_or_a_person(traced: Traced, demo: Played) -> None:
     serving = [line for line in traced.arguments if " serve " in line and "hedui-demo-" in line]
-    assert len(serving) == 17, "thirteen nodes, the registrar and three witnesses were seen"
+    assert len(serving) == 23, "18 nodes, registrar, tally and three witnesses were seen"
     assert len(traced.secrets) >= 16, "their passphrases were read"
     people = build_world(seed=1, today=day_of(demo)).people
     telling = {text for one in people for text in (one.id, one.name)}

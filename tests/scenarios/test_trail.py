@@ -56,7 +56,13 @@ class Handed:
         """Count what the centre's own books say was answered about a person of the case."""
         sql = f"SELECT id_number FROM person WHERE case_id = '{self.case}' ORDER BY place"
         ids = [number for (number,) in self.before.books(sql)]
-        return Counter(
+        shares = Counter(
+            (party, *one.key[3:], "COMPARED" if party == "tally" else "CONTRIBUTED")
+            for one in self.before.sums
+            for party in one.parties
+            if one.key[0] == LABEL and person in one.persons
+        )
+        return shares + Counter(
             (department, predicate, parameter, _text(predicate, answer))
             for one in self.before.asks
             for _, number, department, predicate, parameter in [one.key]
@@ -79,8 +85,12 @@ def handed(demo: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
 
 
 def _start(town: Town) -> None:
-    """Start the departments and witnesses that are not running."""
-    kinds = {PartyRole.NODE: ("node",), PartyRole.WITNESS: ("audit", "witness")}
+    """Start the departments, the tally and the witnesses that are not running."""
+    kinds = {
+        PartyRole.NODE: ("node",),
+        PartyRole.TALLY: ("tally",),
+        PartyRole.WITNESS: ("audit", "witness"),
+    }
     for party in town.played.manifest.parties.values():
         if party.role in kinds and party.id != NODE:
             folder = str(town.played.folder(party.id))

@@ -4,7 +4,7 @@ Knows when each lie is told, and judges whether it was found. Does not know how 
 ``parties``, ``forger`` and ``files`` do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +12,14 @@ from hypothesis import event
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from federation import limits
 from tests.simulation import files, parties, verifiers
 from tests.simulation.forger import FORGERIES, Forged, Forger
 from tests.simulation.life import Life, chosen, clocks, households, logs, nodes, numbers
-from tests.simulation.parties import TWISTS, Lie
-from tests.simulation.threats import FOUND_BY
+from tests.simulation.parties import Betrayal, Lie, Twist
+from tests.simulation.threats import FOUND_BY, RECONCILE
 from tests.simulation.truth import SAYS_NOTHING, Held, Released
-from tests.simulation.world import CENTRE, LOGS, NODES, REGISTRAR, WITNESSES
+from tests.simulation.world import CENTRE, LOGS, NODES, REGISTRAR, USES, WITNESSES
 
 CASTS: Final = ("centre", "department", "registrar", "files")
 """Who may cheat in a life; a witness may in any."""
@@ -53,7 +54,7 @@ class Cheats(Life):
     # ── a centre that asks what it must not ───────────────────────────────────────────────────────
 
     @precondition(lambda self: "centre" in self.cast and self.truth.tokens)
-    @rule(which=numbers, how=st.sampled_from(FORGERIES))
+    @rule(which=numbers, how=st.sampled_from(sorted(FORGERIES)))
     def forge(self, which: int, how: str) -> None:
         """Ask with a token as it must not be used: nothing is told."""
         self.refused(how, getattr(self.forger, how)(self.token(which)))
@@ -94,27 +95,60 @@ class Cheats(Life):
     # ── a department, a registrar ─────────────────────────────────────────────────────────────────
 
     @precondition(lambda self: "department" in self.cast)
-    @rule(node=nodes, how=st.sampled_from(sorted(TWISTS)))
-    def lie(self, node: str, how: str) -> None:
-        """Let a department lie as soon as it is asked what suits it."""
-        parties.lie_once(self.world, node, TWISTS[how], self.done)
+    @rule(node=nodes, how=st.sampled_from([parties.hide, parties.say_otherwise]), who=households)
+    def lie(self, node: str, how: Twist, who: int) -> None:
+        """Let a department lie about the next case."""
+        parties.lie_once(self.world, node, how, self.done)
+        self.serve(who)
+
+    @precondition(lambda self: "department" in self.cast and self.truth.consents)
+    @rule(node=nodes, what=st.sampled_from(["ended", "rests", "old", "used"]), which=numbers)
+    def overrule(self, node: str, what: str, which: int) -> None:
+        """Let a department answer what it has to refuse."""
+        match what:
+            case "ended":
+                self.operator(which, "revoke")
+            case "rests":
+                self.operator(which, "suspend")
+            case "old":
+                self.world.clock.seconds += limits.STATUS_AGE + 2 * limits.SKEW
+            case _:
+                for _ in range(USES - 1):
+                    self.ask_once_more()
+        if what != "old":
+            self.usual_round()
+        parties.lie_once(self.world, node, parties.overrule, self.done)
         self.ask_once_more()
 
     @precondition(lambda self: "registrar" in self.cast)
-    @rule(how=st.sampled_from(parties.REGISTRARS), household=households)
-    def betray(self, how: Callable[..., None], household: int) -> None:
-        """Let the registrar lie at the next occasion, which comes soon."""
+    @rule(how=st.sampled_from([parties.issue_unrecorded, parties.publish_unlogged]), who=households)
+    def betray(self, how: Betrayal, who: int) -> None:
+        """Let the registrar leave no trace of what it does for the next case."""
         how(self.world, self.done)
-        self.serve(household)
+        self.open_case(who)
         self.usual_round()
+        self.ask_once_more()
 
-    @precondition(lambda self: "registrar" in self.cast and self.ended())
+    @precondition(lambda self: "registrar" in self.cast)
+    @rule(which=numbers)
+    def forget(self, which: int) -> None:
+        """Let the registrar forget the next revocation that the centre asks for."""
+        parties.forget_revocation(self.world, self.done)
+        self.change(which, "revoke")
+
+    @precondition(lambda self: "registrar" in self.cast and self.truth.consents)
     @rule(which=numbers)
     def revive(self, which: int) -> None:
-        """Let the registrar bring back what has ended."""
-        origin = chosen(self.ended(), which)
-        parties.revive(self.world, origin)
-        self.done(Lie(name="unrevoked", party=REGISTRAR, origin=origin))
+        """Let the registrar bring back what its own desk has ended, before anybody knows."""
+        self.operator(which, "revoke")
+        ended = sorted(self.truth.ended.keys() - self.truth.excused)
+        if ended:
+            origin = chosen(ended, which)
+            parties.revive(self.world, origin)
+            self.done(Lie(name="unrevoked", party=REGISTRAR, origin=origin))
+            self.world.clock.seconds += limits.STATUS_AGE + 2 * limits.SKEW
+            self.usual_round()
+            self.ask_once_more()
 
     # ── somebody with access to the files ─────────────────────────────────────────────────────────
 
@@ -172,8 +206,12 @@ class Cheats(Life):
         for lie in self.lies:
             due = lie.name in files.LIES or (not self.spoilt and self.due(lie))
             event(f"{lie.name}: {'found' if due else 'no trace'}")
-            assert not due or any(names(lie, one) for one in found), (lie, found)
+            assert not due or found_out(lie, found), (lie, found)
         assert self.mischief or not found, found
+        for party in self.spoilt:  # whom most witnesses accuse has stopped by then
+            by = {one.evidence.get("witness") for one in found if one.parties == (party,)} - {None}
+            enough = len(by) >= self.world.manifest.quorum
+            assert not enough or self.world.tend(party) == "LOG_ALTERED", (party, by)
 
     def due(self, lie: Lie) -> bool:
         """Tell whether enough logs have a trace of a lie."""
@@ -189,8 +227,9 @@ class Cheats(Life):
                 return any(set(lie.tokens) & set(one.tokens) for one in heard)
             case "unlogged_list":
                 return any(one.signed_list == lie.signed_list for one in heard)
-            case "forgotten_revocation":  # else it was revoked once more
-                return not self.world.has_ended(lie.origin)
+            case "forgotten_revocation":  # else its log tells of another end
+                told = {one.origin for one in self.lies if one.name == "unrevoked"}
+                return lie.origin not in told and not self.world.has_ended(lie.origin)
             case "unrevoked":
                 return any(self.truth.late(one, lie.origin) for one in heard)
         return any(one.reply == lie.reply for one in heard)
@@ -215,10 +254,6 @@ class Cheats(Life):
     def token(self, which: int) -> Held:
         return chosen(list(self.truth.tokens.values()), which)
 
-    def ended(self) -> list[str]:
-        """List the ended consents about which nobody lies yet."""
-        return sorted(self.truth.ended.keys() - self.truth.excused)
-
     def send(self, forged: Forged) -> tuple[str, list[Released]]:
         """Send a request past the centre's books; give its refusal, and what was answered."""
         self.mischief = True
@@ -228,19 +263,27 @@ class Cheats(Life):
         self.forged |= {one.header.qid for one in fresh}
         return code, fresh
 
-    def refused(self, how: str, forged: Forged) -> None:
-        """Send a forged request, to which nothing may be told."""
+    def refused(self, how: str, forged: Forged) -> str:
+        """Send a forged request, to which nothing may be told; give what it was refused as."""
         code, fresh = self.send(forged)
         for one in fresh:
             code = code or one.answers[0].refusal.name
             if one.node not in self.truth.turned:
                 assert all(answer.outcome in SAYS_NOTHING for answer in one.answers), how
         event(f"{how}: {code}")
+        return code
 
     def seen(self, party: str) -> int:
         """Tell how far honest witnesses have followed a log."""
         honest = [one for one in WITNESSES if one != self.colluding]
         return max(verifiers.seen(self.world, one, party) for one in honest)
+
+
+def found_out(lie: Lie, found: Sequence[verifiers.Finding]) -> bool:
+    """Tell whether a lie is named: by the auditor who compares all logs, wherever these show it."""
+    by = {one.by for one in found if names(lie, one)}
+    shown = RECONCILE in FOUND_BY[lie.name] and lie.name not in files.EDITS
+    return RECONCILE in by if shown else bool(by)
 
 
 def names(lie: Lie, finding: verifiers.Finding) -> bool:

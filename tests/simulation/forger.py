@@ -4,7 +4,7 @@ Knows how each request is forged. Does not know what becomes of it.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
@@ -156,11 +156,19 @@ class Forger:
 
 
 _GRANT: Final = {"predicate": "P40", "parameter": "", "form": "boolean", "max_uses": 1_000}
-FORGERIES: Final = (
-    *("stolen", "own_signature", "edited", "foreign_disclosure", "not_granted", "other_purpose"),
-    *("other_audience", "too_late", "too_early", "other_key"),
-)
-"""Ways to ask with a token that are refused whatever state its consent is in."""
+FORGERIES: Final[Mapping[str, str]] = {
+    "stolen": "CONSENT_WRONG_HOLDER",
+    "own_signature": "CONSENT_INVALID",
+    "edited": "CONSENT_INVALID",
+    "foreign_disclosure": "CONSENT_INVALID",
+    "not_granted": "CONSENT_NOT_GRANTED",
+    "other_purpose": "CONSENT_WRONG_PURPOSE",
+    "other_audience": "CONSENT_WRONG_AUDIENCE",
+    "too_late": "REQUEST_NOT_FRESH",
+    "too_early": "REQUEST_NOT_FRESH",
+    "other_key": "BAD_SIGNATURE",
+}
+"""Ways to ask with a token that are refused whatever state its consent is in, and as what."""
 
 
 def _pairs(held: Held) -> list[tuple[str, str]]:

@@ -4,11 +4,13 @@ Knows what honest parties do, what may go wrong without anybody's fault, and wha
 each step and in the end. Does not know what dishonest parties do (``cheats``).
 """
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Final, TypeVar
 
-from hypothesis import event
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -22,6 +24,8 @@ from tests.simulation.world import CENTRE, HOUSEHOLDS, LOGS, NODES, PEOPLE, REGI
 from tests.support.twin import NOW
 
 T = TypeVar("T")
+
+LONG: Final = os.environ.get("HEDUI_SIMULATION") == "long"
 
 SERVERS: Final = (*NODES, REGISTRAR, *WITNESSES)
 LONGEST: Final = 300 * 86_400
@@ -37,12 +41,24 @@ clocks = st.dictionaries(st.sampled_from([*LOGS, *WITNESSES]), st.sampled_from([
 """Clocks that are a minute off, seconds: two of them differ by as much as is allowed."""
 
 
+def lives(count: int) -> settings:
+    """So many lives, the same each time; or a hundred times as many others that last longer."""
+    return settings(
+        max_examples=count * 100 if LONG else count,
+        stateful_step_count=80 if LONG else 30,
+        deadline=None,
+        derandomize=not LONG,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 class Life(RuleBasedStateMachine):
     """A world, and whoever looks at all of it. Everybody is honest."""
 
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
+        self.unfinished: list[tuple[str, str]] = []
 
     @initialize(offs=clocks, household=households)
     def begin(self, offs: dict[str, int], household: int) -> None:
@@ -88,8 +104,15 @@ class Life(RuleBasedStateMachine):
 
     @rule(which=numbers, what=st.sampled_from(["revoke", "suspend", "resume", "change_household"]))
     def change(self, which: int, what: str) -> None:
-        """Have the centre end a consent, or let it rest, or go on."""
-        self.at_desk(lambda desk: getattr(desk, what)(chosen(desk.case_ids(), which)))
+        """Have the centre end a consent, or let it rest, or go on; what fails is done later."""
+
+        def order(desk: Desk) -> None:
+            case_id = chosen(desk.case_ids(), which)
+            self.unfinished.append((what, case_id))
+            getattr(desk, what)(case_id)
+            self.unfinished.pop()
+
+        self.at_desk(order)
 
     @rule(which=numbers)
     def consent_again(self, which: int) -> None:
@@ -190,6 +213,8 @@ class Life(RuleBasedStateMachine):
         """Let everybody come back and log something more, and look at everything."""
         self.world.network.away = frozenset()
         self.world.network.losing = 0
+        self.usual_round()
+        self.at_desk(self.finish)
         for _ in range(2):
             self.usual_round()
             for node in NODES:
@@ -198,6 +223,12 @@ class Life(RuleBasedStateMachine):
         self.usual_round()
         event(f"told: {sum(one.told for one in self.truth.released) // 10 * 10}")
         self.judge(verifiers.every(self.world))
+
+    def finish(self, desk: Desk) -> None:
+        """End what the registrar has not heard of."""
+        for what, case_id in self.unfinished:
+            if what in {"revoke", "change_household"}:
+                self.attempt(partial(desk.revoke, case_id))
 
     def judge(self, found: Sequence[verifiers.Finding]) -> None:
         """Judge what verifiers have found: nothing."""

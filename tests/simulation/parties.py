@@ -48,6 +48,9 @@ class Lie:
 
 
 Done = Callable[[Lie], None]
+"""Is told of a lie when it is told, before anybody hears it."""
+Betrayal = Callable[[World, Done], None]
+"""Has the registrar lie at the next occasion."""
 
 
 # ── a department ──────────────────────────────────────────────────────────────────────────────────
@@ -146,11 +149,6 @@ OVERRULED: Final[Mapping[Refusal, str]] = {
     Refusal.USES_EXHAUSTED: "answered_beyond_uses",
 }
 """Refusals that a department can pass over, and what that is called."""
-TWISTS: Final[Mapping[str, Twist]] = {
-    "hide": hide,
-    "say_otherwise": say_otherwise,
-    "overrule": overrule,
-}
 
 
 def lie_once(world: World, node: str, twist: Twist, done: Done) -> None:
@@ -263,10 +261,6 @@ def revive(world: World, origin: str) -> None:
             (origin,),
         )
         c.execute(trigger)
-
-
-REGISTRARS: Final = (issue_unrecorded, publish_unlogged, forget_revocation)
-"""Lies of the registrar, each told at the next occasion."""
 
 
 def _issued_in(item: bytes) -> list[bytes]:

@@ -15,27 +15,36 @@ Words = Mapping[str, frozenset[str]]
 
 
 def _said(**codes: str) -> Words:
-    verifiers = {"receipts": RECEIPTS, "reconcile": RECONCILE, "witnesses": WITNESSES}
-    return {verifiers[name]: frozenset(words.split()) for name, words in codes.items()}
+    by = {"altered": SELF_CHECK, "receipts": RECEIPTS, "reconcile": RECONCILE, "alarm": WITNESSES}
+    return {by[name]: frozenset(words.split()) for name, words in codes.items()}
 
 
-ALTERED: Final[Words] = {SELF_CHECK: frozenset({"LOG_ALTERED"})}
-_ALARM: Final = _said(witnesses="LOG_SPLIT LOG_ROLLED_BACK LOG_INCONSISTENT")
+def _altered(reconcile: str = "") -> Words:
+    """Give the words about an edited file; nothing by the auditor where no export shows it."""
+    more = {"reconcile": reconcile} if reconcile else {}
+    return _said(altered="LOG_ALTERED", **more)
+
+
+def _shown_twice(reconcile: str) -> Words:
+    """Give the words about two histories; a party that most witnesses accuse has stopped."""
+    alarm = "LOG_SPLIT LOG_ROLLED_BACK LOG_INCONSISTENT"
+    return _said(altered="LOG_ALTERED", alarm=alarm, reconcile=f"{alarm} {reconcile}")
+
 
 FOUND_BY: Final[Mapping[str, Words]] = {
-    "edited_record": ALTERED,
-    "edited_salt": ALTERED,
-    "edited_leaf": ALTERED,
-    "edited_beside": ALTERED,
-    "emptied_row": ALTERED,
-    "deleted_row": ALTERED,
-    "exchanged_rows": ALTERED,
-    "edited_tile": ALTERED,
-    "edited_root": ALTERED,
-    "edited_note": ALTERED,
-    "lost_checkpoint": ALTERED,
-    "forged_log": _ALARM,
-    "rolled_back": _ALARM,
+    "edited_record": _altered("LOG_ROW"),
+    "edited_salt": _altered("LOG_ROW"),
+    "edited_leaf": _altered(),
+    "edited_beside": _altered("LOG_BESIDE"),
+    "emptied_row": _altered("LOG_GAP ANSWER_UNLOGGED"),
+    "deleted_row": _altered("LOG_PART_MISSING"),
+    "exchanged_rows": _altered("LOG_ROW"),
+    "edited_tile": _altered("LOG_TILE"),
+    "edited_root": _altered(),
+    "edited_note": _altered("RECEIPT_CHECKPOINT"),
+    "lost_checkpoint": _altered("LOG_PART_MISSING"),
+    "forged_log": _shown_twice("RECEIPT_WITNESSES"),
+    "rolled_back": _shown_twice("LOG_BEHIND ANSWER_UNLOGGED"),
     "hidden_request": _said(reconcile="REQUEST_UNLOGGED"),
     "hidden_exchange": _said(receipts="EXCHANGE_UNKNOWN", reconcile="ANSWER_UNLOGGED"),
     "logged_otherwise": _said(receipts="WRONG_ANSWER", reconcile="EXCHANGE_DIFFERS"),
@@ -46,8 +55,8 @@ FOUND_BY: Final[Mapping[str, Words]] = {
     "answered_beyond_uses": _said(reconcile="USES_EXCEEDED USES_BROKEN"),
     "unrecorded_token": _said(reconcile="TOKEN_UNKNOWN"),
     "unlogged_list": _said(reconcile="STATUS_UNPUBLISHED"),
-    "forgotten_revocation": _said(reconcile="CONSENT_UNREVOKED ANSWER_AFTER_END"),
-    "unrevoked": _said(reconcile="CONSENT_UNREVOKED ANSWER_AFTER_END"),
+    "forgotten_revocation": _said(reconcile="CONSENT_UNENDED CONSENT_UNREVOKED ANSWER_AFTER_END"),
+    "unrevoked": _said(reconcile="CONSENT_UNENDED CONSENT_UNREVOKED ANSWER_AFTER_END"),
 }
 """Lies by name, each with the words of those who find it."""
 

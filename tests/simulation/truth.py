@@ -6,7 +6,7 @@ consents and tokens as the registrar spoke of them on the wire, the registers as
 
 import hashlib
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from crypto.envelope import item_leaf
@@ -90,6 +90,7 @@ class Truth:
     """The registrar has forgotten consents: the same numbers may stand for others."""
     wrong: list[str] = field(default_factory=list)
     cars: dict[str, bool] = field(default_factory=dict)
+    _shown: defaultdict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
     _replies: dict[tuple[str, bytes], tuple[bytes, bytes]] = field(default_factory=dict)
     _uses: Counter[tuple[str, bytes, str, str]] = field(default_factory=Counter)
     _frozen: dict[tuple[object, ...], Outcome] = field(default_factory=dict)
@@ -201,6 +202,7 @@ class Truth:
             tokens=tuple(q.jti or by_digest.get(q.presentation, b"") for q in questions),
             lost=one.lost,
         )
+        self._shown[one.callee] |= by_digest.values() & self.tokens.keys()
         self.released.append(released)
         if one.callee not in self.turned:
             self._judge(released)
@@ -233,6 +235,7 @@ class Truth:
             self._say(one, f"{name} was not granted")
         elif answer.use_no != self._uses[counter] or answer.use_no > grant.max_uses:
             self._say(one, f"use {answer.use_no} of {grant.max_uses} is {self._uses[counter]}")
+        self._check_household(one, held)
         self._check_policy(one, question)
         if grant:
             self._check_outcome(one, grant, answer, held)
@@ -257,6 +260,15 @@ class Truth:
             for span in spans:
                 if of == origin and span[0] < latest and (len(span) == 1 or one.at < span[1]):
                     self._say(one, "consent rested")
+
+    def _check_household(self, one: Released, held: Held) -> None:
+        """Nothing is told of a household of which a department has not seen everybody."""
+        claims = held.consent.claims
+        shown = [self.tokens[jti].consent.claims for jti in self._shown[one.node]]
+        subs = {each.sub for each in shown if each.household_salt == claims.household_salt}
+        whole = consent.household_commitment(claims.household_salt, subs)
+        if whole != claims.household_commitment:
+            self._say(one, "only a part of the household was shown")
 
     def _check_policy(self, one: Released, question: Question) -> None:
         try:

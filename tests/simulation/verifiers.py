@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from auditor import bundles, exported, reconcile
+from auditor import alarms, bundles, exported, reconcile, witnessed
+from auditor import findings as auditing
 from auditor.findings import Severity
-from auditor.reconcile import Reconciled
 from coordinator.desk import Desk
 from coordinator.evidence import Evidence, Missing
 from coordinator.findings import report
@@ -46,7 +46,7 @@ class Finding:
 
 def every(world: World) -> list[Finding]:
     """Ask all of them."""
-    return [*self_checks(world), *alarms(world), *receipts(world), *reconciled(world)]
+    return [*self_checks(world), *alarmed(world), *receipts(world), *reconciled(world)]
 
 
 def self_checks(world: World) -> list[Finding]:
@@ -59,10 +59,15 @@ def self_checks(world: World) -> list[Finding]:
     ]
 
 
-def alarms(world: World) -> list[Finding]:
+def alarmed(world: World) -> list[Finding]:
     """Read the witnesses' alarms."""
     return [
-        Finding(by=WITNESSES, code=alarm.code.value, parties=(alarm.origin.rpartition("/")[2],))
+        Finding(
+            by=WITNESSES,
+            code=alarm.code.value,
+            parties=(alarm.origin.rpartition("/")[2],),
+            evidence={"witness": one},
+        )
         for one in WITNESS_IDS
         for alarm in world.witness(one).store.alarms().values()
     ]
@@ -108,13 +113,13 @@ def reconciled(world: World) -> list[Finding]:
     """Export all logs, and hold them to one another; doubts are left out."""
     return [
         Finding(by=RECONCILE, code=one.code, parties=one.parties, evidence=one.evidence)
-        for one in comparison(world).findings
+        for one in comparison(world)
         if one.severity is Severity.BROKEN
     ]
 
 
-def comparison(world: World) -> Reconciled:
-    """Export all logs as an auditor gets them, and compare them."""
+def comparison(world: World) -> list[auditing.Finding]:
+    """Export all logs as an auditor gets them, and what witnesses saw; compare all of it."""
     folder = world.folder.parent / "exported"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -122,8 +127,11 @@ def comparison(world: World) -> Reconciled:
         shutil.copy(world.folder / "signed" / name, folder / name)
     for party in LOGS:
         _export(world, party, folder / party)
-    found = exported.read(folder)
-    return reconcile.reconcile(exported.sources(found), found.papers, settled=True)
+    _hand_on(world, folder / exported.WITNESSED)
+    got = exported.read(folder)
+    compared = reconcile.reconcile(exported.sources(got), got.papers, settled=True)
+    more = witnessed.check(got.witnessed, got.logs, got.papers, settled=True)
+    return [*compared.findings, *more]
 
 
 def seen(world: World, witness: str, party: str) -> int:
@@ -138,6 +146,17 @@ def _export(world: World, party: str, folder: Path) -> None:
             reader.export(book, folder, world.manifest.quorum)
     except HeduiError:
         folder.mkdir(exist_ok=True)
+
+
+def _hand_on(world: World, folder: Path) -> None:
+    """Let each witness hand on its alarms, and the checkpoint that it cosigned last of each log."""
+    folder.mkdir()
+    for name in WITNESS_IDS:
+        store, key = world.witness(name).store, world.party(name).key
+        for origin, last in store.every().items():
+            (folder / f"{name}-{origin.rpartition('/')[2]}.note").write_bytes(last.note)
+        for number, alarm in store.alarms().items():
+            (folder / f"{name}-{number}.json").write_bytes(alarms.write(alarm, name, key))
 
 
 @contextmanager

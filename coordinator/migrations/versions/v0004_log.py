@@ -16,7 +16,7 @@ from coordinator import log_entries
 from coordinator.casework.cases import Case
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
 from coordinator.log_book import Entry, append
-from coordinator.log_entries import Exchange
+from coordinator.log_entries import Exchange, Kept
 from federation.clock import SystemClock
 from federation.exchange import Purpose
 
@@ -68,7 +68,7 @@ def upgrade() -> None:
                 department=row.department,
                 request=bytes(row.request),
                 number=one,
-                mandate=table == "mandate_ask",
+                kept=Kept.MANDATE if table == "mandate_ask" else Kept.QUESTIONS,
             )
             came = row.receipt is not None
             reply = [log_entries.came(exchange, bytes(row.receipt), now)] if came else []

@@ -29,11 +29,12 @@ _ACCOUNTS = {
 }
 
 
-def natural_resources(world: World) -> list[Table]:
-    """Write real estate and land into one database, areas in square metres."""
+def natural_resources(world: World, party: str) -> list[Table]:
+    """Write one city's real estate and land into one database, areas in square metres."""
     people = sorted(
-        {k.person for k in world.every(Known) if k.department == "natural_resources"}
-        | {f.person for kind in (Realty, Land) for f in world.every(kind)}
+        {k.person for k in world.every(Known) if k.department == party}
+        | {unit.person for unit in world.every(Realty) if unit.register == party}
+        | {right.person for right in world.every(Land) if right.register == party}
     )
     file = "budongchan.sqlite"
     return [
@@ -44,7 +45,7 @@ def natural_resources(world: World) -> list[Table]:
             rows=tuple((number, world.person(number).name) for number in people),
             id_column="id_number",
         ),
-        _units(world, file),
+        _units(world, party, file),
         Table(
             name="land",
             file=file,
@@ -52,6 +53,7 @@ def natural_resources(world: World) -> list[Table]:
             rows=tuple(
                 (one.parcel, one.person, _LAND[one.kind], day(one.since), day(one.until))
                 for one in world.every(Land)
+                if one.register == party
             ),
             id_column="holder_id_number",
             required=("right_kind", "registered_on"),
@@ -59,7 +61,7 @@ def natural_resources(world: World) -> list[Table]:
     ]
 
 
-def _units(world: World, file: str) -> Table:
+def _units(world: World, party: str, file: str) -> Table:
     return Table(
         name="unit",
         file=file,
@@ -85,6 +87,7 @@ def _units(world: World, file: str) -> Table:
                 day(r.disposed),
             )
             for r in world.every(Realty)
+            if r.register == party
         ),
         id_column="holder_id_number",
         required=("unit_no", "use", "area_m2", "share_percent", "registered_on"),

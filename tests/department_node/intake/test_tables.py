@@ -331,7 +331,7 @@ def test_shared_texts(csv: Path) -> None:
 
 
 def test_too_many_shared_texts(csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("department_node.intake.tables._HELD_BYTES", 100_000)
+    monkeypatch.setattr("federation.sheets.table._HELD_BYTES", 100_000)
     with_shared_texts(csv, "xl/sharedStrings.xml", ["姓名", *map(str, range(9_000))])
     found = refusal(csv)
     assert (found.code, found.details["limit"]) == ("IMPORT_UNPACKED", 100_000)

@@ -29,6 +29,7 @@ ROLES = {
     "witness_a": PartyRole.WITNESS,
     "witness_b": PartyRole.WITNESS,
     "witness_c": PartyRole.WITNESS,
+    "tally": PartyRole.TALLY,
 }
 WITNESSES = ("witness_a", "witness_b", "witness_c")
 

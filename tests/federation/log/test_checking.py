@@ -220,6 +220,13 @@ def test_a_flipped_byte_of_a_tile_is_found(file: File, level: int, index: int, a
     assert found(file) is not None
 
 
+@pytest.mark.parametrize(("level", "index"), [(0, 0), (0, 1), (0, 2), (1, 0)])
+def test_a_tile_with_bytes_left_over_is_found(file: File, level: int, index: int) -> None:
+    sql = "UPDATE log_tile SET hashes = CAST(hashes || x'00' AS BLOB) WHERE level = ? AND n = ?"
+    file.edit(sql, level, index)
+    assert found(file) is not None
+
+
 def test_a_missing_tile_is_found(file: File) -> None:
     file.edit("DELETE FROM log_tile WHERE level = 0 AND n = 1")
     assert found(file) == 256

@@ -5,7 +5,7 @@ import pytest
 from crypto import note
 from crypto.note import Note
 from federation.clock import FixedClock
-from federation.errors import PeerFault
+from federation.errors import PeerFault, Unavailable
 from federation.log.book import Kept
 from federation.log.witnessing import Witnesses as Asking
 from federation.wire import log_messages as messages
@@ -90,7 +90,20 @@ def test_one_that_names_another_size_each_time_is_left(
     kept = cut(book, 3)
     assert Asking(book, witnesses.send).gather(kept, manifest()) == ALL - {"witness_a"}
     assert witnesses.asked.count("witness_a") == 2
-    assert "no cosignature of witness_a: it names another size each time" in caplog.text
+    assert "witness=witness_a: " in caplog.text
+    assert "MALFORMED message=another size each time" in caplog.text
+
+
+def test_who_cannot_be_reached_is_named_in_both_languages(
+    book: MemoryBook, witnesses: Witnesses, caplog: pytest.LogCaptureFixture
+) -> None:
+    witnesses.refusing["witness_a"] = Unavailable("PEER_UNREACHABLE", peer="witness_a")
+    assert Asking(book, witnesses.send).gather(cut(book), manifest()) == ALL - {"witness_a"}
+    (said,) = caplog.messages
+    assert said == (
+        "一个见证方没有签名 A witness has not cosigned  COSIGNATURE_MISSING witness=witness_a: "
+        "联系不上对方 The other side cannot be reached  PEER_UNREACHABLE peer=witness_a"
+    )
 
 
 def lines(text: str) -> dict[str, str]:
@@ -110,7 +123,7 @@ def test_lines_that_do_not_hold_are_not_kept(
     line = lines(note.parse(kept.note).text)[which]
     witnesses.refusing["witness_a"] = messages.encode_cosigned(Cosigned(lines=line))
     assert Asking(book, witnesses.send).gather(kept, manifest()) == ALL - {"witness_a"}
-    assert "no cosignature of witness_a: BAD_SIGNATURE" in caplog.text
+    assert "BAD_SIGNATURE sender=witness_a" in caplog.text
     assert len(note.parse(book.checkpoints[0].note).signatures) == 3
 
 
@@ -130,7 +143,7 @@ def test_garbage_is_no_answer(
     witnesses.refusing["witness_a"] = answer
     kept = cut(book)
     assert Asking(book, witnesses.send).gather(kept, manifest()) == ALL - {"witness_a"}
-    assert "no cosignature of witness_a: MALFORMED message=Cosigned" in caplog.text
+    assert "MALFORMED message=Cosigned" in caplog.text
 
 
 def test_accusations_are_remembered(book: MemoryBook, witnesses: Witnesses) -> None:

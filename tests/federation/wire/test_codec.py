@@ -272,9 +272,9 @@ def test_padding_is_exact_and_says_nothing() -> None:
     [
         {"outcome": 0},
         {"outcome": -1},
-        {"outcome": 11},
+        {"outcome": 14},
         {"outcome": 99},
-        {"outcome": 1, "refusal": 27},
+        {"outcome": 1, "refusal": 35},
         {"outcome": 1, "scope": 4},
     ],
     ids=str,
