@@ -26,17 +26,21 @@ from federation.party import Party
 from hedui.cli import app
 from registrar import journal
 from registrar.opening import opened_log
+from tally import server as tallies
+from tally import store as tally_store
 
 DOCUMENTS = ("root.json", "manifest.json", "policy.json")
 _EXPORTS = {
     PartyRole.REGISTRAR: ("registrar", "log", "export"),
     PartyRole.COORDINATOR: ("case", "log", "export"),
     PartyRole.NODE: ("node", "log", "export"),
+    PartyRole.TALLY: ("tally", "log", "export"),
 }
 _RULES = {
     PartyRole.REGISTRAR: journal.RULES,
     PartyRole.COORDINATOR: log_keeping.RULES,
     PartyRole.NODE: node_log.RULES,
+    PartyRole.TALLY: tallies.RULES,
 }
 
 
@@ -98,6 +102,9 @@ def _book(party: Party) -> Iterator[Book]:
         case PartyRole.COORDINATOR:
             with installation(party.folder) as installed:
                 yield installed.log.book
+        case PartyRole.TALLY:
+            with closing(tally_store.Store(party.data / tally_store.FILE)) as kept:
+                yield kept.book()
         case _:
             with closing(Store(party.data)) as store:
                 yield node_log.book(store)

@@ -29,9 +29,9 @@ def test_it_ends_well_all_the_same(drilled: Played) -> None:
     assert drilled.code == 0, drilled.err
     summary = drilled.summary
     killed = summary.pop("killed")
-    assert summary == {"answers": len(drilled.asks), "refusals": 12, "wrong": 0}
+    assert summary == {"answers": len(drilled.asks) + len(drilled.sums), "refusals": 12, "wrong": 0}
     assert len(killed) == KILLS
-    assert set(killed) <= {*drilled.nodes, *WITNESSES, REGISTRAR, CENTRE}
+    assert set(killed) <= {*drilled.nodes, *WITNESSES, REGISTRAR, CENTRE, "tally"}
 
 
 def test_processes_were_killed_and_came_back(drilled: Played) -> None:

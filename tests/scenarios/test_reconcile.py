@@ -88,7 +88,8 @@ def test_every_answer_of_the_demonstration_has_its_consent_and_its_commission(
     done = rows(run("reconcile", logs, "--settled", "--json"))
     (numbers,) = (row for row in done if "told" in row)
     told = sum(len(one.answers) for one in demo.asks)
-    assert numbers["questions"] == told
+    slots = sum(len(codec.decode_batch(one.request).items) - 1 for one in demo.messages)
+    assert numbers["questions"] == told + slots
     assert numbers["told"] == numbers["consented"] == numbers["commissioned"] > 1_000
     assert numbers["cases"] == len(demo.labels)
     assert numbers["unanswered"] == 0

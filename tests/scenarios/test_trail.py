@@ -59,7 +59,7 @@ class Handed:
         shares = Counter(
             (party, *one.key[3:], "COMPARED" if party == "tally" else "CONTRIBUTED")
             for one in self.before.sums
-            for party in one.parties
+            for party in (*one.parties, "tally")  # it compares, and then it tests
             if one.key[0] == LABEL and person in one.persons
         )
         return shares + Counter(
