@@ -172,10 +172,9 @@ def test_another_person_approves(folder: Path, run: Run, filed: str) -> None:
     assert refused["error"] == "SESSION_MISSING"
 
 
-def test_two_processes_on_one_servers_database(folder: Path, run: Run, backend: str) -> None:
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)  # files: test_store
+def test_two_processes_on_one_servers_database(folder: Path, run: Run) -> None:
     """The second is refused, also when it has a folder of its own."""
-    if backend == "sqlite":
-        pytest.skip("the data folder's lock: test_store")
     fresh = folder.parent / "elsewhere"
     shutil.copytree(folder, fresh, ignore=shutil.ignore_patterns("data"))
     with open_desk(folder):

@@ -27,7 +27,10 @@ def test_the_unicode_form_does_not_matter() -> None:
     assert passwords.fits("cafe\u0301 au lait", kept)
 
 
-@pytest.mark.parametrize("kept", ["", "plain", "$argon2id$v=19$", KEPT[:-3], "$2b$12$" + "a" * 53])
+@pytest.mark.parametrize(
+    "kept",
+    ["", "plain", "$argon2id$v=19$", pytest.param(KEPT[:-3], id="cut"), "$2b$12$" + "a" * 53],
+)
 def test_what_is_no_protected_password_fits_nobody(kept: str) -> None:
     assert not passwords.fits("门前小桥 three lamps", kept)
 

@@ -233,6 +233,7 @@ def test_the_valid_entry_is_valid() -> None:
             "what is measured has a quantity",
         ),
         (VALID + 'components = ["wage"]\n', "unknown: components"),
+        (VALID + "declared = true\n", "only a sum is compared with what was declared"),
         (changed(values='["a", "b"]'), "an enum has values"),
         (changed(form='"enum"', values='["a", "A b"]'), "small letters"),
         (changed(form='"enum"', values='["a", "a"]'), "twice"),

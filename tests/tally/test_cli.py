@@ -17,7 +17,7 @@ from federation.errors import Unavailable
 from federation.party import Party
 from federation.summing import SumOrder
 from federation.wire import health
-from tally import examining, looking
+from tally import examining, looking, server
 from tally.cli import app
 from tests.tally import town as towns
 from tests.tally.town import PERIOD, Play, Town
@@ -114,6 +114,7 @@ def test_a_sound_tally_passes(town: Town, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(examining, "SystemClock", lambda: town.clock)
     monkeypatch.setattr(examining, "_ROWS", 1)
     monkeypatch.setattr(health, "check", lambda _: None)
+    monkeypatch.setattr(examining, "_ROWS", 1)
     Play(town, town.home(1)).compare()
     town.running._keeper.cut()
     found = findings(town.parties["tally"].folder)
@@ -126,6 +127,37 @@ def test_keys_that_no_group_names_are_found(present: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("tally.referee.Referee.check_group", fail)
     assert findings(present, code=1)["keys"]["ok"] is False
+
+
+class Stopping:
+    """A tally that is told to stop as soon as it answers."""
+
+    def __init__(self, running: server.TallyServer) -> None:
+        self.running = running
+        self.port = running.port
+
+    def start(self) -> None:
+        self.running.start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def stop(self) -> None:
+        self.running.stop()
+
+
+def test_a_stop_is_heeded_as_soon_as_it_answers(
+    present: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "FIRST", 0.1)
+    build = server.build
+    monkeypatch.setattr(server, "build", lambda *words: Stopping(build(*words)))
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        said = run("serve", "--folder", str(present), "--lang", "en")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert said.startswith("tally answers on 127.0.0.1:")
+    assert findings(present)["log"]["ok"] is True
 
 
 IMPATIENT = "from tally import server; from hedui.cli import main; server.FIRST = 0.1; main()"

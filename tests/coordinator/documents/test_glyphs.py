@@ -3,11 +3,11 @@
 from pathlib import Path
 from struct import pack
 
+import pylopdf_fonts_zh_cn as fonts
 import pytest
 
 from coordinator.documents.glyphs import GETA, covered, printable
 
-fonts = pytest.importorskip("pylopdf_fonts_zh_cn")
 BOTH: tuple[Path, ...] = (fonts.sans_path(), fonts.serif_path())
 
 

@@ -11,8 +11,6 @@ from coordinator.documents.paper import Paper, text
 from federation.errors import Unavailable
 from tests.coordinator.documents.test_paper import EVERY
 
-pytest.importorskip("typst")
-
 
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

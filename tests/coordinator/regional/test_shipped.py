@@ -125,7 +125,7 @@ def test_deadlines_and_emergencies_agree_with_the_clocks(sheet: Sheet) -> None:
     assert clocks.waiting(sheet.id, "", DAY).emergency == sheet.emergency
 
 
-@pytest.mark.parametrize("name", set(programmes.load().programmes) & SHEETS.keys())
+@pytest.mark.parametrize("name", sorted(set(programmes.load().programmes) & SHEETS.keys()))
 def test_the_demonstration_s_layer_asks_what_its_template_asks(name: str) -> None:
     layer, template = programmes.load().programme(name), shipped().programme(name, "", DAY)
     assert [(q.predicate, q.roles, q.finding) for q in layer.questions] == [

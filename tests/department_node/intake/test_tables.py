@@ -182,6 +182,15 @@ def test_no_file(tmp_path: Path) -> None:
         assert refusal(path).code == "IMPORT_FILE_MISSING"
 
 
+def test_a_file_that_may_not_be_read(csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(*_: object) -> None:
+        raise PermissionError
+
+    written(csv, TEXT)
+    monkeypatch.setattr(Path, "open", deny)  # whoever is root may read everything
+    assert refusal(csv).code == "IMPORT_FILE_MISSING"
+
+
 def test_a_file_that_changes_meanwhile(csv: Path) -> None:
     written(csv, TEXT)
     with open_table(csv, spec()) as table:

@@ -43,7 +43,13 @@ persons = st.builds(
     evidence=st.sampled_from([b"", bytes(32)]),
 )
 grants = st.builds(
-    GrantRequest, person=small, department=text, predicate=text, parameter=text, max_uses=small
+    GrantRequest,
+    person=small,
+    department=text,
+    predicate=text,
+    parameter=text,
+    max_uses=small,
+    declared=st.sampled_from([b"", bytes(range(32))]),
 )
 forms = st.builds(
     ConsentForm,
@@ -126,6 +132,7 @@ FORM = ConsentForm(
     members=1,
     not_after=1,
 )
+GRANT = GrantRequest(person=0, department="tax", predicate="P22", parameter="", max_uses=1)
 BATCH = BlindBatch(
     tag="id", epoch=2026, batch_no=0, roll=1, commitment=bytes(32), elements=(bytes(32),)
 )
@@ -173,11 +180,21 @@ def test_noise_is_refused_or_means_itself(kind: Kind, noise: bytes) -> None:
             purpose=1,  # type: ignore[arg-type]
             persons=[registrar_pb2.ConsentPerson(id="x", role=registrar_pb2.Role.APPLICANT)],
         ).SerializeToString(),
+        messages.encode_form(replace(FORM, grants=(replace(GRANT, declared=bytes(31)),))),
         messages.encode_form(replace(FORM, not_after=-1)),
         messages.encode_form(replace(FORM, not_after=limits.CONSENT_END + 1)),
         messages.encode_form(replace(FORM, not_after=2**40)),
     ],
-    ids=["reference", "evidence", "purpose", "method", "before 1970", "too late", "far too late"],
+    ids=[
+        "reference",
+        "evidence",
+        "purpose",
+        "method",
+        "declared",
+        "before 1970",
+        "too late",
+        "far too late",
+    ],
 )
 def test_a_form_of_another_shape_is_malformed(wrong: bytes) -> None:
     with pytest.raises(PeerFault, match="MALFORMED"):
