@@ -43,7 +43,7 @@ check: $(STAMP) ## types, lint, import contracts, drift of generated files
 	$(BIN)/python -m tools.case_life --check
 
 test: $(STAMP) ## all tests that need only wheels, and the floors of their coverage
-	$(BIN)/python -m pytest -m "not system" --cov --cov-report=json:$(COVERED)
+	$(BIN)/python -m pytest -m "not system" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=json:$(COVERED)
 	$(BIN)/python -m tools.coverage_floors $(COVERED)
 
 test-system: $(STAMP) ## tests that need packages of the operating system

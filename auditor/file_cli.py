@@ -16,22 +16,15 @@ from auditor.papers import Papers
 from auditor.receipts import Beside
 from federation import limits, root
 from federation.clock import SystemClock
+from federation.commands import Commands
 from federation.consent import Consent
 from federation.errors import BadInput, PeerFault
 from federation.manifest import Manifest
 from federation.root import Chain
-from federation.terminal import (
-    EXIT_REFUSED,
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import EXIT_REFUSED, FolderOption, Terminal
 from federation.wire.receipt_messages import span
 
-app = typer.Typer()
+app = Commands()
 
 File = Annotated[Path, typer.Argument(help="what to verify 要核验的文件")]
 RootFile = Annotated[
@@ -56,26 +49,24 @@ _DOCUMENTS: Final = ("manifest.json", "policy.json")
 
 @app.command()
 def token(
+    at: Terminal,
     file: File,
     pin: RootFile = None,
     documents: Documents = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """核验授权令牌 Verify a consent token: whose it is, and what it allows."""
-    at = terminal(lang, json)
-    with reporting(at):
-        data = _read(file, limits.TOKEN_BYTES).rstrip(b"\n")
-        document = _papers(folder, pin, documents).newest
-        with _judging(at, file, file_screen.refused):
-            shown = _token(data, document)
-        ended = shown.claims.expires <= SystemClock().now()
+    data = _read(file, limits.TOKEN_BYTES).rstrip(b"\n")
+    document = _papers(folder, pin, documents).newest
+    with _judging(at, file, file_screen.refused):
+        shown = _token(data, document)
+    ended = shown.claims.expires <= SystemClock().now()
     file_screen.token(at, file.name, shown, document, ended=ended)
 
 
 @app.command()
 def receipt(
+    at: Terminal,
     file: File,
     shown: Annotated[
         list[Path] | None,
@@ -84,38 +75,31 @@ def receipt(
     pin: RootFile = None,
     documents: Documents = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """核验答复收据 Verify an answer's receipt: who asked what, by which consent, what was told."""
-    at = terminal(lang, json)
-    with reporting(at):
-        data = _read(file, limits.RECEIPT_BYTES)
-        known = _papers(folder, pin, documents)
-        tokens = [_read(one, limits.TOKEN_BYTES) for one in shown or ()]
-        with _judging(at, file, file_screen.broken):
-            found = receipts.check(data, known, Beside.of(tokens))
+    data = _read(file, limits.RECEIPT_BYTES)
+    known = _papers(folder, pin, documents)
+    tokens = [_read(one, limits.TOKEN_BYTES) for one in shown or ()]
+    with _judging(at, file, file_screen.broken):
+        found = receipts.check(data, known, Beside.of(tokens))
     file_screen.receipt(at, file.name, found)
 
 
 @app.command()
 def bundle(
+    at: Terminal,
     file: File,
     seeds: Seeds = None,
     pin: RootFile = None,
     documents: Documents = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """核验案件证据包 Verify a case's bundle: every receipt and sum, the case and the report."""
-    at = terminal(lang, json)
-    with reporting(at):
-        data = _read(file, limits.BUNDLE_BYTES)
-        chain, mine = pinned(folder, pin), documents_of(folder, documents)
-        brought = known.opened(seeds, folder) if seeds else None
-        with _judging(at, file, file_screen.refused):
-            found = bundles.check(data, chain, mine, brought)
+    data = _read(file, limits.BUNDLE_BYTES)
+    chain, mine = pinned(folder, pin), documents_of(folder, documents)
+    brought = known.opened(seeds, folder) if seeds else None
+    with _judging(at, file, file_screen.refused):
+        found = bundles.check(data, chain, mine, brought)
     file_screen.bundle(at, file.name, found)
     if found.faults:
         raise typer.Exit(EXIT_REFUSED)

@@ -18,23 +18,16 @@ from auditor.logs import Log
 from auditor.progress import telling
 from federation import party as parties
 from federation.clock import SystemClock
+from federation.commands import Commands
 from federation.errors import BadInput, PeerFault, Unavailable
 from federation.log.reader import LogReader, folder_reader
 from federation.manifest import AUDIENCES, PartyEntry, PartyRole
 from federation.party import Party
-from federation.terminal import (
-    EXIT_REFUSED,
-    FolderOption,
-    JsonOption,
-    LangOption,
-    reporting,
-    show,
-    terminal,
-)
+from federation.terminal import EXIT_REFUSED, FolderOption, Terminal, show
 from federation.wire.channel import Peers
 from federation.wire.log_service import log_reader
 
-app = typer.Typer()
+app = Commands()
 
 DOCUMENTS: Final = ("root.json", "manifest.json", "policy.json")
 SERVING: Final = (PartyRole.REGISTRAR, *AUDIENCES)
@@ -43,43 +36,38 @@ SERVING: Final = (PartyRole.REGISTRAR, *AUDIENCES)
 
 @app.command()
 def log(
+    at: Terminal,
     what: Annotated[
         str, typer.Argument(metavar="FOLDER|PARTY", help="导出的日志目录,或在线的一方 a log")
     ],
     pin: RootFile = None,
     documents: Documents = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """核验一方的日志 Verify a log: checkpoint, witnesses, every tile, every row."""
-    at = terminal(lang, json)
-    with reporting(at):
-        by = papers.gather(file_cli.pinned(folder, pin), file_cli.documents_of(folder, documents))
-        with _reader(what, folder) as read:
-            try:
-                head = logs.head(read, by)
-                found = logs.verify(Log(read, head), telling(at, head.party))
-            except (PeerFault, Unavailable) as error:
-                file_screen.refused(at, what, error)
-                raise typer.Exit(EXIT_REFUSED) from error
+    by = papers.gather(file_cli.pinned(folder, pin), file_cli.documents_of(folder, documents))
+    with _reader(what, folder) as read:
+        try:
+            head = logs.head(read, by)
+            found = logs.verify(Log(read, head), telling(at, head.party))
+        except (PeerFault, Unavailable) as error:
+            file_screen.refused(at, what, error)
+            raise typer.Exit(EXIT_REFUSED) from error
     reconcile_screen.log(at, head, found, by.newest)
 
 
 @app.command()
 def fetch(
+    at: Terminal,
     target: Annotated[Path, typer.Argument(help="写入此目录,每方一个子目录 folder to write to")],
     party: Annotated[
         list[str] | None, typer.Option("--party", help="只取这一方 this party only")
     ] = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """取回各方日志,可续传 Fetch logs over mutual TLS; again, to add what is new."""
-    at = terminal(lang, json)
     failed = False
-    with reporting(at), _called(folder) as (own, peers):
+    with _called(folder) as (own, peers):
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in DOCUMENTS:
             shutil.copyfile(folder / name, target / name)

@@ -23,17 +23,11 @@ from auditor.progress import telling
 from auditor.reconcile import Reconciled
 from auditor.sums import Known
 from federation import keyfile
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import (
-    EXIT_REFUSED,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import EXIT_REFUSED, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 LogsArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="导出的全部日志 all exported logs")
@@ -69,20 +63,17 @@ OwnFolder = Annotated[
 
 @app.command()
 def reconcile(
+    at: Terminal,
     folder: LogsArgument,
     own: OwnFolder = None,
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """对账:全部日志一一对应 Hold all parties' logs to one another."""
-    at = terminal(lang, json)
-    with reporting(at):
-        brought = known.gather(folder, own)
-        read = exported.read(folder, pin, documents or ())
-        found = _reconciled(at, read, settled=settled, brought=brought)
+    brought = known.gather(folder, own)
+    read = exported.read(folder, pin, documents or ())
+    found = _reconciled(at, read, settled=settled, brought=brought)
     reconcile_screen.reconciled(at, found, tally.count(found))
     if not found.proven:
         raise typer.Exit(EXIT_REFUSED)
@@ -90,6 +81,7 @@ def reconcile(
 
 @app.command()
 def trace(
+    at: Terminal,
     what: Annotated[
         str,
         typer.Argument(
@@ -101,17 +93,13 @@ def trace(
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """追查一案、一份同意书或一次提问的全链 Show the whole chain of one of them."""
-    at = terminal(lang, json)
-    with reporting(at):
-        read = exported.read(logs, pin, documents or ())
-        found = _reconciled(at, read, settled=settled, brought=known.gather(logs, own))
-        branch = tracing.trace(found, what)
-        if branch is None:
-            raise BadInput("NOTHING_TRACED", what=what)
+    read = exported.read(logs, pin, documents or ())
+    found = _reconciled(at, read, settled=settled, brought=known.gather(logs, own))
+    branch = tracing.trace(found, what)
+    if branch is None:
+        raise BadInput("NOTHING_TRACED", what=what)
     reconcile_screen.tree(at, branch, found.papers.newest)
     if _breaks(branch):
         raise typer.Exit(EXIT_REFUSED)
@@ -119,17 +107,14 @@ def trace(
 
 @app.command()
 def unconsented(
+    at: Terminal,
     logs: LogsOption = Path(),
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """列出没有授权或超出授权的提问 List what was asked without a consent, or beyond one."""
-    at = terminal(lang, json)
-    with reporting(at):
-        found = _reconciled(at, exported.read(logs, pin, documents or ()), settled=settled)
+    found = _reconciled(at, exported.read(logs, pin, documents or ()), settled=settled)
     some = [one for one in found.findings if one.code in UNCONSENTED]
     reconcile_screen.findings(at, some, found.papers.newest)
     proven = not any(one.severity is Severity.BROKEN for one in some)
@@ -140,17 +125,14 @@ def unconsented(
 
 @app.command(name="anomalies")
 def unusual(
+    at: Terminal,
     logs: LogsOption = Path(),
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """列出异常:数量、时段、试探、未结案 List what is unusual, though nothing is broken."""
-    at = terminal(lang, json)
-    with reporting(at):
-        found = _reconciled(at, exported.read(logs, pin, documents or ()), settled=settled)
+    found = _reconciled(at, exported.read(logs, pin, documents or ()), settled=settled)
     some = anomalies.look(found)
     decides = anomalies.decides(found)
     reconcile_screen.unusual(at, some, found.papers.newest, decides=decides)
@@ -160,43 +142,37 @@ def unusual(
 
 @app.command()
 def sample(
+    at: Terminal,
     number: Annotated[int, typer.Argument(min=1, max=10_000, help="抽取几项 how many")],
     seed: Annotated[str, typer.Option("--seed", help="随机种子,应事先公布 announced before")],
     logs: LogsOption = Path(),
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """按公开种子抽查作答的问题 Draw answered questions by a seed that anybody can check."""
-    at = terminal(lang, json)
-    with reporting(at):
-        found = _reconciled(at, exported.read(logs, pin, documents or ()), settled=settled)
+    found = _reconciled(at, exported.read(logs, pin, documents or ()), settled=settled)
     reconcile_screen.sampled(at, drawn(found, number, seed), found)
 
 
 @app.command()
 def report(
+    at: Terminal,
     html: Annotated[Path, typer.Option("--html", help="写入此文件 file to write")],
     logs: LogsOption = Path(),
     own: OwnFolder = None,
     settled: Settled = False,
     pin: RootFile = None,
     documents: Documents = None,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """写一页审计报告 Write an audit report: one page, to be read or printed."""
-    at = terminal(lang, json)
-    with reporting(at):
-        read = exported.read(logs, pin, documents or ())
-        found = _reconciled(at, read, settled=settled, brought=known.gather(logs, own))
-        page = report_page.write(found, read, tally.count(found), at.lang)
-        try:
-            keyfile.write_private(html, page.encode())
-        except OSError as e:
-            raise BadInput("FILE_UNWRITABLE", file=html.name, folder=html.parent.name) from e
+    read = exported.read(logs, pin, documents or ())
+    found = _reconciled(at, read, settled=settled, brought=known.gather(logs, own))
+    page = report_page.write(found, read, tally.count(found), at.lang)
+    try:
+        keyfile.write_private(html, page.encode())
+    except OSError as e:
+        raise BadInput("FILE_UNWRITABLE", file=html.name, folder=html.parent.name) from e
     at.emit({"file": str(html), "proven": found.proven})
     at.say(f"已写入 {html}", f"wrote {html}")
     if not found.proven:

@@ -5,10 +5,7 @@ whatever comes from logs is escaped. Decides nothing.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from html import escape
-from importlib import resources
-from string import Template
 from typing import Final
 
 from auditor import anomalies, reconcile_screen
@@ -16,6 +13,7 @@ from auditor.exported import Exported
 from auditor.findings import Finding, Severity
 from auditor.reconcile import KEEPING, Reconciled
 from auditor.tally import Tally
+from federation import pages
 from federation.clock import business_time
 from federation.errors import HeduiError
 from federation.manifest import Manifest
@@ -57,7 +55,7 @@ def write(all_: Reconciled, known: Exported, tally: Tally, lang: Language) -> st
     words = _Words(all_.papers.newest, lang)
     broken = sum(one.severity is Severity.BROKEN for one in all_.findings)
     doubts = len(all_.findings) - broken
-    return _page().substitute(
+    return pages.template("auditor", "data", "report.html").substitute(
         {name: escape(words.pick(*pair)) for name, pair in _TITLES.items()},
         lang="zh-CN" if lang == "zh" else "en",
         subject=escape(_subject(all_, tally, words)),
@@ -80,11 +78,6 @@ def write(all_: Reconciled, known: Exported, tally: Tally, lang: Language) -> st
             )
         ),
     )
-
-
-@cache
-def _page() -> Template:
-    return Template(resources.files("auditor").joinpath("data", "report.html").read_text("utf-8"))
 
 
 def _subject(all_: Reconciled, tally: Tally, words: _Words) -> str:

@@ -25,17 +25,11 @@ from auditor.trail import Basis, Trail
 from auditor.trail_consents import Place
 from auditor.trail_evidence import Reading
 from federation.clock import SystemClock
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import (
-    EXIT_REFUSED,
-    FolderOption,
-    JsonOption,
-    LangOption,
-    reporting,
-    terminal,
-)
+from federation.terminal import EXIT_REFUSED, FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 Who = Annotated[
     list[str],
@@ -61,25 +55,22 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 @app.command(name="trail")
 def show(
+    at: Terminal,
     who: Who,
     evidence: Evidence,
     html: Html = None,
     pin: RootFile = None,
     documents: Documents = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """谁问了我什么 Who asked what about one person, by whose leave, and whether that is all."""
-    at = terminal(lang, json)
-    with reporting(at):
-        places = tuple(map(trail_consents.place, who))
-        chain = file_cli.pinned(folder, pin)
-        known = file_cli.documents_of(folder, documents)
-        own = papers.gather(chain, known)
-        found = _trail(places, Reading(trail_evidence.find(evidence), chain, known, own), own)
-        if html:
-            _write(html, trail_page.write(found, SystemClock().now()))
+    places = tuple(map(trail_consents.place, who))
+    chain = file_cli.pinned(folder, pin)
+    known = file_cli.documents_of(folder, documents)
+    own = papers.gather(chain, known)
+    found = _trail(places, Reading(trail_evidence.find(evidence), chain, known, own), own)
+    if html:
+        _write(html, trail_page.write(found, SystemClock().now()))
     trail_screen.show(at, found)
     if not found.complete:
         raise typer.Exit(EXIT_REFUSED)

@@ -6,16 +6,13 @@ and borders say what colours might, and whatever comes from evidence is escaped.
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from html import escape
-from importlib import resources
-from string import Template
 from typing import Final
 
 from auditor import trail_words as told
 from auditor.trail import Entry, Trail
 from auditor.trail_words import Pair, Tally
-from federation import words
+from federation import pages, words
 
 _ANSWERS: Final = (
     ("时间", "Time"),
@@ -41,7 +38,7 @@ def write(trail: Trail, made: int) -> str:
     """Write the page; ``made`` is the present time, UTC seconds."""
     mark, kind = ("✓", "yes") if trail.complete else ("✗", "no")
     zh, en = told.verdict(trail)
-    return _page().substitute(
+    return pages.template("auditor", "data", "trail.html").substitute(
         footer=_css(told.who(trail)[0]),
         person=_paragraph(told.who(trail)),
         kind=kind,
@@ -55,11 +52,6 @@ def write(trail: Trail, made: int) -> str:
         remarks=_list(told.remarks(trail)),
         made=_both(_made(trail, made)),
     )
-
-
-@cache
-def _page() -> Template:
-    return Template(resources.files("auditor").joinpath("data", "trail.html").read_text("utf-8"))
 
 
 def _occasions(trail: Trail, entries: Iterable[Entry]) -> Iterator[str]:

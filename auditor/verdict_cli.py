@@ -14,16 +14,18 @@ from auditor.sums import Sum
 from federation import keyfile, verdict
 from federation import party as parties
 from federation.clock import SystemClock
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.manifest import PartyRole
-from federation.terminal import JsonOption, LangOption, reporting, terminal
+from federation.terminal import Terminal
 from federation.verdict import Verdict
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command(name="verdict")
 def sign(
+    at: Terminal,
     run: Annotated[str, typer.Argument(metavar="RUN", help="合计编号,十六进制 the run, hex")],
     rung: Annotated[str, typer.Argument(help="规定线编号 id of the line")],
     out: Annotated[Path, typer.Argument(help="写入的文件 file to write")],
@@ -33,20 +35,16 @@ def sign(
     own: Annotated[
         Path, typer.Option("--folder", "-C", help="审计员的安装目录 the auditor's own folder")
     ] = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """重演已中止的合计,并签署结论 Replay an aborted sum, and sign that it replays."""
-    at = terminal(lang, json)
-    with reporting(at):
-        party = parties.load(own, PartyRole.AUDITOR, SystemClock().now())
-        read = exported.read(logs, own / "root.json")
-        found = reconciling.reconcile(
-            exported.sources(read), read.papers, known.gather(logs, own), settled=True
-        )
-        one = _aborted(list(found.sums), run, rung)
-        signed = verdict.sign(Verdict(run=one.run, rung=rung, replays=True), party.key)
-        keyfile.write_private(out, signed)
+    party = parties.load(own, PartyRole.AUDITOR, SystemClock().now())
+    read = exported.read(logs, own / "root.json")
+    found = reconciling.reconcile(
+        exported.sources(read), read.papers, known.gather(logs, own), settled=True
+    )
+    one = _aborted(list(found.sums), run, rung)
+    signed = verdict.sign(Verdict(run=one.run, rung=rung, replays=True), party.key)
+    keyfile.write_private(out, signed)
     at.emit({"run": run, "rung": rung, "replays": True})
     at.say(
         f"✓ 核对中心发出的与种子相符;结论已签名:{out.name}",

@@ -3,12 +3,9 @@
 Knows arguments and printing. Does not know when a checkpoint is cosigned: ``witness`` does.
 """
 
-import logging
-import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Annotated, Final
 
 import typer
@@ -19,18 +16,13 @@ from auditor.witness import Seen, Verdict
 from auditor.witness_store import FILE, WitnessStore
 from federation import party as parties
 from federation.clock import SystemClock, business_time
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.manifest import AUDIENCES, Manifest, PartyRole
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.serving import WITNESSES, log_warnings, until_stopped
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer(no_args_is_help=True, help="见证 a witness: cosign the checkpoints of all logs")
+app = Commands(no_args_is_help=True, help="见证 a witness: cosign the checkpoints of all logs")
 
 _ALARMS: Final = {
     Verdict.SPLIT: ("同样条数,两个不同的根", "two roots over the same number of entries"),
@@ -42,30 +34,18 @@ _KEEPING: Final = (PartyRole.REGISTRAR, PartyRole.COORDINATOR, *AUDIENCES)
 
 
 @app.command()
-def serve(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def serve(at: Terminal, folder: FolderOption) -> None:
     """运行见证方直至停止 Cosign until stopped (SIGTERM, Ctrl-C)."""
-    at = terminal(lang, json)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with reporting(at):
-        clock = SystemClock()
-        party = parties.load(folder, PartyRole.WITNESS, clock.now())
-        running = witness_server.build(party, clock)
-        running.start()
-        at.emit({"party": party.id, "port": running.port})
-        address = party.listen
-        at.say(f"{party.id} 正在 {address} 见证", f"{party.id} witnesses on {address}")
-        stop.wait()
-        running.stop()
+    log_warnings()
+    clock = SystemClock()
+    party = parties.load(folder, PartyRole.WITNESS, clock.now())
+    until_stopped(at, party, witness_server.build(party, clock), WITNESSES)
 
 
 @app.command()
-def status(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
+def status(at: Terminal, folder: FolderOption) -> None:
     """列出各方日志见证到哪里、有无告警 List what was cosigned of each log, and all alarms."""
-    at = terminal(lang, json)
-    with reporting(at), _opened(folder) as store:
+    with _opened(folder) as store:
         manifest = _manifest(folder)
         seen, raised = store.every(), store.alarms()
     for name in _logs(manifest, seen):
@@ -79,14 +59,12 @@ def status(folder: FolderOption, json: JsonOption = False, lang: LangOption = No
 
 @app.command()
 def evidence(
+    at: Terminal,
     export: Annotated[Path, typer.Argument(help="folder to write to 输出目录")],
     folder: FolderOption,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """导出全部告警的证据,每条一个签名文件 Write each alarm as a signed file."""
-    at = terminal(lang, json)
-    with reporting(at), _opened(folder) as store:
+    with _opened(folder) as store:
         party = parties.load(folder, PartyRole.WITNESS, SystemClock().now())
         for no, alarm in store.alarms().items():
             log = alarm.origin.rpartition("/")[2]
@@ -98,14 +76,12 @@ def evidence(
 
 @app.command()
 def checkpoints(
+    at: Terminal,
     export: Annotated[Path, typer.Argument(help="folder to write to 输出目录")],
     folder: FolderOption,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """导出所见各方日志的最新检查点,供对账 Write what was cosigned last of each log."""
-    at = terminal(lang, json)
-    with reporting(at), _opened(folder) as store:
+    with _opened(folder) as store:
         party = parties.read_settings(folder)["party"]
         for origin, seen in store.every().items():
             file = export / f"{party}-{origin.rpartition('/')[2]}.note"
@@ -116,23 +92,20 @@ def checkpoints(
 
 @app.command()
 def verify(
+    at: Terminal,
     file: Annotated[list[Path], typer.Argument(help="what evidence wrote 告警证据文件")],
     folder: FolderOption,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """核验告警证据:两份签名是否确实矛盾 Verify alarms by public keys, as anybody can."""
-    at = terminal(lang, json)
-    with reporting(at):
-        manifest = _manifest(folder)
-        for one in file:
-            by, alarm = alarms.read(_read(one), manifest)
-            zh, en = _ALARMS[alarm.code]
-            at.emit(_row(alarm) | {"witness": by, "proven": alarm.proven})
-            rests = at.pick("日志方自己的签名可证", "by the log's own signatures")
-            if not alarm.proven:
-                rests = at.pick(f"先后次序凭 {by} 的证词", f"in this order on the word of {by}")
-            at.say(f"✓ {alarm.origin}:{zh}({rests})", f"✓ {alarm.origin}: {en} ({rests})")
+    manifest = _manifest(folder)
+    for one in file:
+        by, alarm = alarms.read(_read(one), manifest)
+        zh, en = _ALARMS[alarm.code]
+        at.emit(_row(alarm) | {"witness": by, "proven": alarm.proven})
+        rests = at.pick("日志方自己的签名可证", "by the log's own signatures")
+        if not alarm.proven:
+            rests = at.pick(f"先后次序凭 {by} 的证词", f"in this order on the word of {by}")
+        at.say(f"✓ {alarm.origin}:{zh}({rests})", f"✓ {alarm.origin}: {en} ({rests})")
 
 
 @contextmanager

@@ -5,8 +5,7 @@ Knows arguments and what is printed. Every command is one call at the desk.
 
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -32,20 +31,14 @@ from coordinator.findings import report as reports
 from coordinator.findings import screen
 from coordinator.opening import open_desk
 from coordinator.people.roles import Action
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.exchange import Purpose
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
-app = typer.Typer(help="Cases 核对业务: open, consent, ask, show.", no_args_is_help=True)
+app = Commands(help="Cases 核对业务: open, consent, ask, show.", no_args_is_help=True)
 app.registered_commands += evidence_cli.app.registered_commands
 app.registered_commands += closing_cli.app.registered_commands
 app.registered_commands += erasing_cli.app.registered_commands
@@ -75,15 +68,13 @@ All = Annotated[bool, typer.Option("--all", help="every case 全部案件")]
 
 @app.command()
 def new(
+    at: Terminal,
     files: Annotated[list[Path], typer.Argument(help="case files 案件文件 (TOML)")],
     plan: Annotated[str, typer.Option(help="plan with further questions 附加查询方案")] = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Open cases from files: all of them, or none. 按案件文件立案,一份有误则全部不立。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         readings = [_reading(desk, file, plan) for file in files]
         desk.gate.opening([reading.case for reading in readings])
         numbers = desk.new([reading.case for reading in readings], plan)
@@ -93,6 +84,7 @@ def new(
 
 @app.command()
 def consent(
+    at: Terminal,
     cases: CaseIds = None,
     every: All = False,
     file: Annotated[
@@ -100,12 +92,9 @@ def consent(
         typer.Option(help="case file with signatures that were missing 补签后的案件文件"),
     ] = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Record consents with the registrar and fetch tokens. 登记授权并取得令牌。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         ids = _chosen(desk, cases, every, Action.CONSENT_FILE)
         if file:
             if len(ids) != 1:
@@ -121,21 +110,16 @@ def consent(
 
 
 @app.command()
-def plan(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def plan(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """Show what would be asked, of whom, and what not. 查看将提出哪些问题。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CASE_READ, [case])
         clerk.plan(at, case, desk.plan(case), desk.around)
 
 
 @app.command()
 def run(
+    at: Terminal,
     cases: CaseIds = None,
     every: All = False,
     group: Annotated[
@@ -145,12 +129,9 @@ def run(
         bool, typer.Option("--again", help="ask everything anew 全部重新提问")
     ] = False,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Ask all departments; run it again to go on. 向各部门提问;中断后再次运行即可继续。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         ids = _chosen(desk, cases, every, Action.CASE_ASK)
         began = time.monotonic()
         ran = _run(desk, ids, at, group=group, again=again)
@@ -160,15 +141,9 @@ def run(
 
 
 @app.command()
-def show(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def show(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """Show a household's report. 查看核对报告。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CASE_READ, [case])
         report = desk.show(case)
         left = desk.leaving([case])
@@ -188,69 +163,42 @@ def show(
 
 
 @app.command("list")
-def list_cases(
-    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def list_cases(at: Terminal, folder: FolderOption = Path()) -> None:
     """List all cases and how far they have come. 列出全部案件。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         ids = desk.gate.within(Action.CASE_READ, desk.case_ids())
         desk.gate.acting(Action.CASE_READ)
         clerk.listed(at, desk.standing(ids), desk.around)
 
 
 @app.command()
-def revoke(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def revoke(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """Revoke a case's consent for good. 撤销授权,不可恢复。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CONSENT_END, [case])
         clerk.standing(at, desk.revoke(case))
 
 
 @app.command()
-def suspend(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def suspend(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """Suspend a case's consent until it is resumed. 暂停授权,解除前不再提问。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CONSENT_END, [case])
         clerk.standing(at, desk.suspend(case))
 
 
 @app.command()
-def resume(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def resume(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """Lift the centre's own suspension. 解除本中心的暂停;登记方的暂停由登记方解除。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CONSENT_RESUME, [case])
         clerk.standing(at, desk.resume(case))
 
 
 @app.command()
-def household(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def household(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """Report a changed household: all its consents end. 家庭成员变动:结束该户全部授权,须重签。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CONSENT_END, [case])
         for one in desk.change_household(case):
             clerk.standing(at, one)
@@ -258,23 +206,22 @@ def household(
 
 @app.command()
 def renew(
+    at: Terminal,
     case: CaseId,
     trigger: Annotated[
         Purpose, typer.Option(parser=_purpose, metavar="REVIEW|MONITORING|STATUS", help="触发事由")
     ],
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Open a case by the signatures of this one, while aid goes on. 在保期间凭原授权立复核案。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CASE_RENEW, [case])
         clerk.standing(at, desk.renew(case, trigger))
 
 
 @app.command()
 def recheck(
+    at: Terminal,
     case: CaseId,
     person: Annotated[int, typer.Option(min=1, help="place in the case 案件中第几人")],
     predicate: Annotated[str, typer.Option(help="question 核对项目")],
@@ -283,13 +230,10 @@ def recheck(
     ],
     parameter: Annotated[str | None, typer.Option(help="its parameter 项目参数")] = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Put a question once more, on a signed objection. 凭签字的异议书复核一个项目,每年一次。"""
-    at = terminal(lang, json)
     question = Disputed(place=person - 1, predicate=predicate, parameter=parameter)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CASE_RECHECK, [case])
         done = desk.recheck(case, question, bytes.fromhex(evidence))
         clerk.rechecked(at, case, done, desk.around)
@@ -299,15 +243,13 @@ def recheck(
 
 @app.command()
 def retry(
+    at: Terminal,
     case: CaseId,
     verdict: Annotated[Path, typer.Option(help="the auditor's signed verdict 审计员签名的结论")],
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Open the second attempt at an aborted sum. 凭审计员的结论再次尝试被中止的合计。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_desk(folder) as desk:
         desk.gate.acting(Action.CASE_RETRY, [case])
         try:
             document = verdict.read_bytes()
@@ -319,12 +261,6 @@ def retry(
         f"{case}  已准备第二次尝试,请运行 hedui case run {case}",
         f"{case}  a second attempt is open: run hedui case run {case}",
     )
-
-
-@contextmanager
-def _desk(folder: Path, at: Terminal) -> Iterator[Desk]:
-    with reporting(at), open_desk(folder) as desk:
-        yield desk
 
 
 def _reading(desk: Desk, file: Path, plan: str) -> Any:

@@ -15,50 +15,37 @@ from coordinator.opening import open_closing, open_sentinel
 from coordinator.people.roles import Action
 from coordinator.words import reason
 from federation import alert_screen, keyfile
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import (
-    EXIT_REFUSED,
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import EXIT_REFUSED, FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
 def close(
+    at: Terminal,
     case: Annotated[str, typer.Argument(help="case number 案号")],
     out: Annotated[
         Path | None, typer.Option("--out", help="write the signed counts here 签名文件写入此目录")
     ] = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Note that a case is decided, fetch signed counts of uses. 结案,取各部门签名的使用次数。"""
-    at = terminal(lang, json)
-    with reporting(at):
-        with open_closing(folder) as (gate, closing):
-            gate.acting(Action.CASE_CLOSE, [case])
-            closed, documents = closing.close(case), closing.counts(case)
-        if out:
-            _write(out, documents)
+    with open_closing(folder) as (gate, closing):
+        gate.acting(Action.CASE_CLOSE, [case])
+        closed, documents = closing.close(case), closing.counts(case)
+    if out:
+        _write(out, documents)
     _say(at, case, closed)
     if closed.silent:
         raise typer.Exit(EXIT_REFUSED)
 
 
 @app.command()
-def alerts(
-    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def alerts(at: Terminal, folder: FolderOption = Path()) -> None:
     """List what was suspected of misuse, and what became of it. 列出滥用告警。"""
-    at = terminal(lang, json)
-    with reporting(at), open_sentinel(folder) as (gate, sentinel):
+    with open_sentinel(folder) as (gate, sentinel):
         gate.acting(Action.ALERTS_READ)
         sentinel.look()
         alert_screen.listed(at, sentinel.history())

@@ -22,17 +22,11 @@ from coordinator.people.roles import Action
 from coordinator.words import say
 from federation import ids, words
 from federation.clock import business_date
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer(
+app = Commands(
     no_args_is_help=True, help="Consents 授权: print letters, record signatures, status."
 )
 
@@ -49,6 +43,7 @@ def _digest(word: str) -> str:
 
 @app.command("print")
 def print_letter(
+    at: Terminal,
     case: CaseId,
     out: Annotated[Path, typer.Option("--out", help="file to write: .pdf, or .html 写成的文件")],
     form: Annotated[
@@ -59,12 +54,9 @@ def print_letter(
         typer.Option("--add", help="a further question, as P40 or P09:w12m 增补的核对项目"),
     ] = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Print a letter to be signed, with whole names and ids. 打印授权书、委托书,供签字盖章。"""
-    at = terminal(lang, json)
-    with reporting(at), open_office(folder) as office:
+    with open_office(folder) as office:
         office.desk.gate.acting(Action.DOCUMENT_PRINT, [case])
         paper = office.letter(case, form, tuple(add or ()))
         write(out, printed(paper, out))
@@ -83,6 +75,7 @@ def print_letter(
 
 @app.command()
 def sign(
+    at: Terminal,
     case: CaseId,
     persons: Annotated[
         list[int], typer.Argument(min=1, help="places in the case, who signed on it 第几人")
@@ -101,40 +94,30 @@ def sign(
         str, typer.Option("--signer", help="guardian's or agent's id number 代签人证件号")
     ] = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Record who has signed; only the scan's digest is kept. 登记签字:只记扫描件的摘要。"""
-    at = terminal(lang, json)
     if bool(scan) == bool(digest):
         raise typer.BadParameter("--scan / --digest", param_hint="--scan")
-    with reporting(at):
-        evidence = _evidence(scan, digest)
-        by = str(ids.canonical_id(signer).id) if signer else ""
-        with open_office(folder) as office:
-            office.desk.gate.acting(Action.CONSENT_FILE, [case])
-            people = office.people(case)
-            office.sign(
-                case,
-                {
-                    number - 1: _signature(people, number - 1, method, by, evidence)
-                    for number in persons
-                },
-            )
-            _status(at, office, case)
+    evidence = _evidence(scan, digest)
+    by = str(ids.canonical_id(signer).id) if signer else ""
+    with open_office(folder) as office:
+        office.desk.gate.acting(Action.CONSENT_FILE, [case])
+        people = office.people(case)
+        office.sign(
+            case,
+            {
+                number - 1: _signature(people, number - 1, method, by, evidence)
+                for number in persons
+            },
+        )
+        _status(at, office, case)
     at.say(f"下一步:hedui case consent {case}", f"Next: hedui case consent {case}")
 
 
 @app.command()
-def status(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def status(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """Say who has signed, and how the consent stands. 查看签字与授权的情况。"""
-    at = terminal(lang, json)
-    with reporting(at), open_office(folder) as office:
+    with open_office(folder) as office:
         office.desk.gate.acting(Action.CASE_READ, [case])
         _status(at, office, case)
 

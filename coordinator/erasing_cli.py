@@ -12,31 +12,23 @@ from coordinator.erasing import Kept
 from coordinator.opening import open_erasing
 from coordinator.people.roles import Action
 from federation.clock import SystemClock, business_date
+from federation.commands import Commands
 from federation.erasure import Reason
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
 def retention(
+    at: Terminal,
     due: Annotated[
         bool, typer.Option("--due", help="only those whose time is over 仅列已到期的")
     ] = False,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """List ended cases and until when they are kept. 列出已结束的案件及保存期限;不删除任何内容。"""
-    at = terminal(lang, json)
-    with reporting(at), open_erasing(folder) as (desk, erasing):
+    with open_erasing(folder) as (desk, erasing):
         desk.gate.acting(Action.CASE_READ)
         kept = erasing.kept(desk.gate.within(Action.CASE_READ, desk.case_ids()))
     now = SystemClock().now()
@@ -47,19 +39,17 @@ def retention(
 
 @app.command()
 def erase(
+    at: Terminal,
     case: Annotated[str, typer.Argument(help="case number 案号")],
     reason: Annotated[Reason, typer.Option(help="why 删除理由")] = Reason.PURPOSE_ENDED,
     approve: Annotated[
         bool, typer.Option("--approve", help="do it: another person has proposed it 批准并删除")
     ] = False,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Erase the people of an ended case: first proposed, then approved. 删除案件中的人员资料。"""
-    at = terminal(lang, json)
     action = Action.ERASE_APPROVE if approve else Action.ERASE_PROPOSE
-    with reporting(at), open_erasing(folder) as (desk, erasing):
+    with open_erasing(folder) as (desk, erasing):
         who = desk.gate.acting(action, [case])
         kept = erasing.check(case, reason)
         if approve:

@@ -15,20 +15,13 @@ from coordinator.findings import report as reports
 from coordinator.opening import open_evidence
 from coordinator.people.roles import Action
 from federation import keyfile, transcript
+from federation.commands import Commands
 from federation.errors import BadInput, HeduiError
 from federation.strictjson import dumps
-from federation.terminal import (
-    EXIT_REFUSED,
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import EXIT_REFUSED, FolderOption, Terminal
 from federation.wire import receipt_messages
 
-app = typer.Typer()
+app = Commands()
 
 _PAUSE: Final = 1.0
 _SOON: Final = frozenset({"PROOF_NOT_READY"})
@@ -42,16 +35,14 @@ Wait = Annotated[
 
 @app.command()
 def bundle(
+    at: Terminal,
     case: CaseId,
     file: Annotated[Path, typer.Argument(help="bundle to write 证据包,如 case-0001.hedui")],
     wait: Wait = 0,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Write a case's evidence bundle; run it again to go on. 制作案件证据包,供离线核验。"""
-    at = terminal(lang, json)
-    with reporting(at), open_evidence(folder) as (desk, evidence):
+    with open_evidence(folder) as (desk, evidence):
         desk.gate.acting(Action.EVIDENCE_HAND, [case])
         _collect(at, evidence, case, wait)
         report = dumps(reports.to_json(desk.show(case)))
@@ -60,17 +51,15 @@ def bundle(
 
 @app.command()
 def receipt(
+    at: Terminal,
     case: CaseId,
     number: Annotated[int, typer.Argument(min=1, help="receipt's number in the bundle 收据编号")],
     file: Annotated[Path, typer.Argument(help="receipt to write 收据文件")],
     wait: Wait = 0,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Write one answer's receipt, whole, in one file. 制作一个答复的完整收据。"""
-    at = terminal(lang, json)
-    with reporting(at), open_evidence(folder) as (desk, evidence):
+    with open_evidence(folder) as (desk, evidence):
         desk.gate.acting(Action.EVIDENCE_HAND, [case])
         _collect(at, evidence, case, wait)
         made = evidence.receipts(case)
@@ -83,15 +72,13 @@ def receipt(
 
 @app.command()
 def seeds(
+    at: Terminal,
     case: CaseId,
     out: Annotated[Path, typer.Option("--out", help="file to write 输出文件")],
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Hand the sealed seeds of a case's sums to its auditor. 把各次合计的密封种子交给审计员。"""
-    at = terminal(lang, json)
-    with reporting(at), open_evidence(folder) as (desk, evidence):
+    with open_evidence(folder) as (desk, evidence):
         desk.gate.acting(Action.SEEDS_HAND, [case])
         data = evidence.seeds(case)
         try:

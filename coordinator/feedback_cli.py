@@ -4,8 +4,6 @@ Knows arguments; what is printed stands in ``feedback_screen``. Every command is
 desk of feedback. A paper is named by its scan or by the scan's SHA-256: the scan stays where it is.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,16 +16,10 @@ from coordinator.feedback.desk import FeedbackDesk
 from coordinator.feedback.tasks import Reply, Result, Task
 from coordinator.opening import open_feedback
 from coordinator.people.roles import Action
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.commands import Commands
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer(
+app = Commands(
     help="Feedback 核实反馈: findings to townships, sealed answers back.", no_args_is_help=True
 )
 
@@ -52,17 +44,15 @@ Area = Annotated[str, typer.Option("--area", help="area or the beginning of one 
 
 @app.command()
 def issue(
+    at: Terminal,
     cases: Annotated[list[str] | None, typer.Argument(help="case numbers 案号")] = None,
     every: Annotated[bool, typer.Option("--all", help="all reported cases 全部已出报告")] = False,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Send findings to their townships, each once. 把需核实事项交办乡镇,每项只交办一次。"""
-    at = terminal(lang, json)
     if not cases and not every:
         raise typer.BadParameter(at.pick("写明案号,或用 --all", "name cases, or say --all"))
-    with _desk(folder, at) as desk:
+    with open_feedback(folder) as desk:
         gate = desk.desk.gate
         known = desk.desk.case_ids()
         chosen = cases or desk.reported(gate.within(Action.FEEDBACK_ASSIGN, known))
@@ -76,24 +66,23 @@ def issue(
 
 @app.command("list")
 def tasks(
+    at: Terminal,
     area: Area = "",
     task: Annotated[str, typer.Option("--task", help="one task 只看一项任务")] = "",
     remind: Annotated[
         bool, typer.Option("--remind", help="open, half the time gone 期限过半仍未办结")
     ] = False,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """List findings by township, household and category. 按乡镇、家庭、类别列出核实事项。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_feedback(folder) as desk:
         some = [desk.task(task)] if task else desk.reminders(area) if remind else desk.tasks(area)
         screen.listed(at, desk, _mine(desk, some))
 
 
 @app.command()
 def answer(
+    at: Terminal,
     task: Annotated[str, typer.Argument(help="task number 任务编号")],
     result: Annotated[
         Result, typer.Option("--result", parser=_result, metavar="|".join(_RESULTS), help="结果")
@@ -107,12 +96,9 @@ def answer(
     exemption: Annotated[str, typer.Option(help="code, when explained 属实但不计的代码")] = "",
     note: Annotated[str, typer.Option(parser=_noted, metavar="TEXT", help="备注")] = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Record a township's sealed answer to findings. 登记乡镇签字盖章的核实结果。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_feedback(folder) as desk:
         given = desk.task(task)
         digest = scans.digest(document)
         numbers = finding or [one.number for one in given.findings if one.reply is None]
@@ -130,43 +116,33 @@ def answer(
 
 
 @app.command()
-def overdue(
-    area: Area = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def overdue(at: Terminal, area: Area = "", folder: FolderOption = Path()) -> None:
     """List what is overdue by township, and how well the loop closes. 按乡镇列出超期与闭环率。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_feedback(folder) as desk:
         screen.overdue(at, _mine(desk, desk.overdue(area)), desk.loops(area))
 
 
 @app.command()
 def tickets(
+    at: Terminal,
     department: Annotated[str, typer.Option(help="only this department's 只看一个部门")] = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """List tickets about wrong data by department. 按部门列出数据质量工单。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_feedback(folder) as desk:
         desk.desk.gate.acting(Action.STATISTICS_READ)
         screen.tickets(at, [one for one, _ in desk.tickets(department)], desk.desk.around)
 
 
 @app.command()
 def export(
+    at: Terminal,
     out: Annotated[Path, typer.Argument(help="folder to write into 写入的目录")],
     area: Area = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Write a form per township, and signed tickets by department. 写出各乡镇反馈表与部门工单。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_feedback(folder) as desk:
         some = _mine(desk, desk.tasks(area))
         desk.desk.gate.acting(Action.FEEDBACK_ASSIGN, sorted({one.case_id for one in some}))
         written = sheets.export(out, desk, some, at.lang)
@@ -180,9 +156,3 @@ def _mine(desk: FeedbackDesk, some: list[Task]) -> list[Task]:
     cases = list(dict.fromkeys(one.case_id for one in some))
     mine = set(desk.desk.gate.within(Action.CASE_READ, cases))
     return [one for one in some if one.case_id in mine]
-
-
-@contextmanager
-def _desk(folder: Path, at: Terminal) -> Iterator[FeedbackDesk]:
-    with reporting(at), open_feedback(folder) as desk:
-        yield desk

@@ -18,17 +18,11 @@ from coordinator.imports.importing import Chosen, Examined, ImportDesk, Progress
 from coordinator.imports.mapping import Wanted
 from coordinator.opening import open_imports
 from coordinator.people.roles import Action
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 _MAPPING_BYTES: Final = 64 * 1024
 _ENDING: Final = ".rejects.xlsx"
@@ -36,6 +30,7 @@ _ENDING: Final = ".rejects.xlsx"
 
 @app.command("import")
 def import_list(
+    at: Terminal,
     file: Annotated[Path, typer.Argument(help="case list, CSV or XLSX 案件名单,每人一行")],
     map_: Annotated[
         list[str] | None,
@@ -61,12 +56,9 @@ def import_list(
         Path | None, typer.Option("--rejects", help="workbook of rejected rows 拒绝名单 (XLSX)")
     ] = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Open cases from a list; wrong rows go into a file. 按名单批量立案,有误的行另存待更正。"""
-    at = terminal(lang, json)
-    with reporting(at), open_imports(folder) as desk:
+    with open_imports(folder) as desk:
         wanted = mapping.read_words(map_ or (), set_ or ()).over(_mapping(mapping_file))
         chosen = Chosen(wanted=wanted, plan=plan, encoding=_encoding(encoding), sheet=sheet)
         operator = desk.desk.gate.acting(Action.CASE_READ)

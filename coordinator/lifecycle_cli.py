@@ -5,8 +5,7 @@ named by its scan or by the scan's SHA-256: the scan itself stays where it is.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,17 +21,11 @@ from coordinator.casework.lifecycle import Event
 from coordinator.life_desk import LifeDesk
 from coordinator.opening import open_life
 from coordinator.people.roles import OWNER, Action
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NOTE: Final = 500
@@ -76,27 +69,29 @@ def _noted(word: str) -> str:
 
 
 CaseId = Annotated[str, typer.Argument(help="case number 案号")]
-Operator = Annotated[
-    str,
-    typer.Option(parser=_named, metavar="NAME", help="who does it, if nobody is logged in 经办人"),
-]
-Paper = Annotated[
-    str | None, typer.Option("--document", help="signed paper: scan or its SHA-256 签字文书")
-]
-Note = Annotated[str, typer.Option(parser=_noted, metavar="TEXT", help="kept here only 备注")]
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="reason code 理由代码,可多次")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Given:
-    """What the options of every step say."""
+class Step:
+    """Who takes a step on which paper; its fields are options."""
 
-    operator: str
-    document: str | None = None
-    note: str = ""
-    reasons: tuple[str, ...] = ()
+    operator: Annotated[
+        str,
+        typer.Option(
+            parser=_named, metavar="NAME", help="who does it, if nobody is logged in 经办人"
+        ),
+    ] = ""
+    document: Annotated[
+        str | None, typer.Option(help="signed paper: scan or its SHA-256 签字文书")
+    ] = None
+    note: Annotated[
+        str, typer.Option(parser=_noted, metavar="TEXT", help="kept here only 备注")
+    ] = ""
 
-    def by(self, desk: LifeDesk, case: str, event: Event) -> Act:
+    def by(
+        self, desk: LifeDesk, case: str, event: Event, reasons: Iterable[str] | None = None
+    ) -> Act:
         """Make the step that is meant, by whoever is logged in and may take it.
 
         Raises:
@@ -114,137 +109,91 @@ class _Given:
         return Act(
             event=event,
             operator=name,
-            reasons=self.reasons,
+            reasons=tuple(dict.fromkeys(reasons or ())),
             document=scans.digest(self.document),
             note=self.note,
         )
 
 
 @app.command()
-def accept(
-    case: CaseId,
-    operator: Operator = "",
-    document: Paper = None,
-    note: Note = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def accept(at: Terminal, case: CaseId, step: Step, folder: FolderOption = Path()) -> None:
     """Accept an application. 受理申请。"""
-    given = _Given(operator=operator, document=document, note=note)
-    _act(terminal(lang, json), folder, case, Event.ACCEPT, given)
+    with open_life(folder) as desk:
+        screen.moved(at, desk.act(case, step.by(desk, case, Event.ACCEPT)))
 
 
 @app.command()
-def commission(
-    case: CaseId,
-    operator: Operator = "",
-    document: Paper = None,
-    note: Note = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def commission(at: Terminal, case: CaseId, step: Step, folder: FolderOption = Path()) -> None:
     """Record the signed commission: no commission, no check. 登记委托书,无委托不核对。"""
-    given = _Given(operator=operator, document=document, note=note)
-    _act(terminal(lang, json), folder, case, Event.COMMISSION, given)
+    with open_life(folder) as desk:
+        screen.moved(at, desk.act(case, step.by(desk, case, Event.COMMISSION)))
 
 
 @app.command()
-def visit(
-    case: CaseId,
-    operator: Operator = "",
-    document: Paper = None,
-    note: Note = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def visit(at: Terminal, case: CaseId, step: Step, folder: FolderOption = Path()) -> None:
     """Record a field visit, beside the verification. 登记入户调查,与核对并行。"""
-    given = _Given(operator=operator, document=document, note=note)
-    _act(terminal(lang, json), folder, case, Event.VISIT, given)
+    with open_life(folder) as desk:
+        screen.moved(at, desk.act(case, step.by(desk, case, Event.VISIT)))
 
 
 @app.command()
 def notice(
+    at: Terminal,
     case: CaseId,
-    operator: Operator = "",
+    step: Step,
     acknowledged: Annotated[
         str | None, typer.Option(help="acknowledgement signed by the party 当事人签字的回执")
     ] = None,
-    document: Paper = None,
-    note: Note = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Tell the party what was found, and of the right to object. 告知当事人结果与异议权。"""
-    at = terminal(lang, json)
-    given = _Given(operator=operator, document=document, note=note)
-    told = _Given(operator=operator, document=acknowledged)
-    with _desk(folder, at) as desk:
+    told = Step(operator=step.operator, document=acknowledged)
+    with open_life(folder) as desk:
         if not (acknowledged and desk.told(case).life.state == "NOTICED"):
-            screen.moved(at, desk.act(case, given.by(desk, case, Event.NOTICE)))
+            screen.moved(at, desk.act(case, step.by(desk, case, Event.NOTICE)))
         if acknowledged:
             screen.moved(at, desk.act(case, told.by(desk, case, Event.ACKNOWLEDGE)))
 
 
 @app.command()
-def reconfirm(
-    case: CaseId,
-    operator: Operator = "",
-    document: Paper = None,
-    note: Note = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def reconfirm(at: Terminal, case: CaseId, step: Step, folder: FolderOption = Path()) -> None:
     """Record the party's new declaration: one chance a case. 登记重新确认的申报,每案一次。"""
-    given = _Given(operator=operator, document=document, note=note)
-    _act(terminal(lang, json), folder, case, Event.RECONFIRM, given)
+    with open_life(folder) as desk:
+        screen.moved(at, desk.act(case, step.by(desk, case, Event.RECONFIRM)))
 
 
 @app.command()
 def withdraw(
-    case: CaseId,
-    operator: Operator = "",
-    reason: Reasons = None,
-    document: Paper = None,
-    note: Note = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
+    at: Terminal, case: CaseId, step: Step, reason: Reasons = None, folder: FolderOption = Path()
 ) -> None:
     """Record a voluntary withdrawal; the consent ends with it. 登记自愿退出,授权随之终止。"""
-    given = _Given(operator=operator, document=document, note=note, reasons=_reasons(reason))
-    _act(terminal(lang, json), folder, case, Event.WITHDRAW, given)
+    with open_life(folder) as desk:
+        screen.moved(at, desk.act(case, step.by(desk, case, Event.WITHDRAW, reason)))
 
 
 @app.command("object")
 def objection(
+    at: Terminal,
     case: CaseId,
-    operator: Operator = "",
+    step: Step,
     outcome: Annotated[
         Outcome | None, typer.Option(help="settle the objection so 异议处理结果")
     ] = None,
-    document: Paper = None,
-    note: Note = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Record a signed objection; with --outcome, how it was settled. 登记异议,或其处理结果。"""
     reasons = (outcome.name,) if outcome else ()
-    given = _Given(operator=operator, document=document, note=note, reasons=reasons)
     event = Event.SETTLE if outcome else Event.OBJECT
-    _act(terminal(lang, json), folder, case, event, given)
+    with open_life(folder) as desk:
+        screen.moved(at, desk.act(case, step.by(desk, case, event, reasons)))
 
 
 @app.command()
 def decide(
+    at: Terminal,
     case: CaseId,
     decision: Annotated[Decision, typer.Argument(help="决定")],
-    operator: Operator = "",
+    step: Step,
     reason: Reasons = None,
     to: Annotated[str, typer.Option(help="programme to transfer to 转入的项目")] = "",
     evidence: Annotated[
@@ -253,55 +202,38 @@ def decide(
     propose: Annotated[
         bool, typer.Option("--propose", help="for another person to decide 仅提出建议")
     ] = False,
-    document: Paper = None,
-    note: Note = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Record a person's decision, with reasons. 登记人作出的决定及理由。"""
-    at = terminal(lang, json)
-    given = _Given(operator=operator, document=document, note=note, reasons=_reasons(reason))
     if (decision is Decision.TRANSFER) != bool(to):
         raise typer.BadParameter("--to goes with transfer", param_hint="--to")
     event = Event(decision.value)
-    if event is not Event.TRANSFER and not propose:
-        _act(at, folder, case, event, given)
-        return
-    with _desk(folder, at) as desk:
+    with open_life(folder) as desk:
         if propose:
-            screen.moved(at, desk.propose(case, given.by(desk, case, Event.PROPOSE), event))
+            act = step.by(desk, case, Event.PROPOSE, reason)
+            screen.moved(at, desk.propose(case, act, event))
             return
-        done = desk.transfer(case, given.by(desk, case, event), to, scans.digest(evidence))
+        act = step.by(desk, case, event, reason)
+        if event is not Event.TRANSFER:
+            screen.moved(at, desk.act(case, act))
+            return
+        done = desk.transfer(case, act, to, scans.digest(evidence))
         screen.moved(at, done, desk.desk.around.programmes.programme(to).label(at.lang))
 
 
 @app.command()
 def emergency(
-    case: CaseId,
-    operator: Operator = "",
-    reason: Reasons = None,
-    document: Paper = None,
-    note: Note = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
+    at: Terminal, case: CaseId, step: Step, reason: Reasons = None, folder: FolderOption = Path()
 ) -> None:
     """Grant first in an emergency, verify after. 急难先行救助,事后核对。"""
-    given = _Given(operator=operator, document=document, note=note, reasons=_reasons(reason))
-    _act(terminal(lang, json), folder, case, Event.EMERGENCY, given)
+    with open_life(folder) as desk:
+        screen.moved(at, desk.act(case, step.by(desk, case, Event.EMERGENCY, reason)))
 
 
 @app.command()
-def history(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def history(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """Show a case's whole life and its clocks. 查看案件办理经过和期限。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_life(folder) as desk:
         desk.desk.gate.acting(Action.CASE_READ, [case])
         screen.history(at, desk.told(case), practice.load(), desk.desk.around)
 
@@ -311,44 +243,21 @@ Area = Annotated[str, typer.Option(help="area code or its beginning 行政区划
 
 
 @app.command()
-def due(
-    cases: Cases = None,
-    area: Area = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def due(at: Terminal, cases: Cases = None, area: Area = "", folder: FolderOption = Path()) -> None:
     """List what is due, the next first. 列出进行中的期限,先到期的在前。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_life(folder) as desk:
         found = desk.due(_readable(desk, cases), area)
         screen.due(at, found, "nothing_due")
 
 
 @app.command()
 def overdue(
-    cases: Cases = None,
-    area: Area = "",
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
+    at: Terminal, cases: Cases = None, area: Area = "", folder: FolderOption = Path()
 ) -> None:
     """List what is overdue, the longest first. 列出超期事项。"""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with open_life(folder) as desk:
         found = desk.overdue(_readable(desk, cases), area)
         screen.due(at, found, "nothing_overdue")
-
-
-@contextmanager
-def _desk(folder: Path, at: Terminal) -> Iterator[LifeDesk]:
-    with reporting(at), open_life(folder) as desk:
-        yield desk
-
-
-def _act(at: Terminal, folder: Path, case: str, event: Event, given: _Given) -> None:
-    with _desk(folder, at) as desk:
-        screen.moved(at, desk.act(case, given.by(desk, case, event)))
 
 
 def _readable(desk: LifeDesk, cases: list[str] | None) -> list[str]:
@@ -357,7 +266,3 @@ def _readable(desk: LifeDesk, cases: list[str] | None) -> list[str]:
         desk.desk.gate.acting(Action.CASE_READ, cases)
         return cases
     return desk.desk.gate.within(Action.CASE_READ, desk.desk.case_ids())
-
-
-def _reasons(words: list[str] | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(words or ()))

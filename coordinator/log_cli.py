@@ -16,7 +16,7 @@ from coordinator.people.roles import Action
 from federation.log.book import Book
 from federation.log.log_cli import commands
 from federation.manifest import PartyRole
-from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
+from federation.terminal import FolderOption, Terminal
 
 
 @contextmanager
@@ -32,12 +32,9 @@ app = commands(_opened, RULES)
 
 
 @app.command()
-def witness(
-    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def witness(at: Terminal, folder: FolderOption = Path()) -> None:
     """请见证方签名 Have the newest checkpoint cosigned by the witnesses who have not."""
-    at = terminal(lang, json)
-    with reporting(at), installation(folder) as installed:
+    with installation(folder) as installed:
         signed = installed.log.witness()
         manifest = installed.party.manifest
     witnesses, quorum = len(manifest.having(PartyRole.WITNESS)), manifest.quorum

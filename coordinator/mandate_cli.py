@@ -21,26 +21,21 @@ from coordinator.opening import Installed, installation
 from coordinator.people.roles import Action
 from federation import catalogue, limits, mandate
 from federation.clock import BUSINESS_ZONE, business_date
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.exchange import Purpose
 from federation.mandate import Pair
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 from federation.wire.registrar_client import RegistrarClient
 
-app = typer.Typer(help="批量授权 Batch mandates: draft, sign, enlist, run.", no_args_is_help=True)
+app = Commands(help="批量授权 Batch mandates: draft, sign, enlist, run.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(help="mandate id, see list 授权编号")]
 
 
 @app.command()
 def draft(
+    at: Terminal,
     people: Annotated[Path, typer.Argument(help="resident numbers, one a line 名单文件")],
     question: Annotated[
         list[str], typer.Option(help="P10 or P61/PARAMETER, may be repeated 问题,可重复")
@@ -54,12 +49,9 @@ def draft(
     purpose: Annotated[str, typer.Option(help="MONITORING, REVIEW, … 用途")] = "MONITORING",
     out: Annotated[Path | None, typer.Option(help="the draft's file 草案文件")] = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """按名单起草批量授权 Draft a mandate for a list; the root's holders sign it."""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with _desk(folder) as desk:
         desk.at.gate().acting(Action.MANDATE_WORK, about="draft")
         numbers = mandate_files.read_people(people)
         wanted = Wanted(
@@ -84,14 +76,12 @@ def draft(
 
 @app.command()
 def enlist(
+    at: Terminal,
     file: Annotated[Path, typer.Argument(help="the signed mandate 签好的文件")],
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """向登记方登记名单;中断后再次运行即可继续 Have the registrar sign each department's list."""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with _desk(folder) as desk:
         desk.at.gate().acting(Action.MANDATE_WORK, about="enlist")
         marks = _Marks()
 
@@ -107,18 +97,16 @@ def enlist(
 
 @app.command()
 def run(
+    at: Terminal,
     number: Id,
     out: Annotated[Path | None, typer.Option(help="file for the results 结果文件")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="a new round, e.g. each month 新一轮,如每月一次")
     ] = False,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """按批量授权提问并写出结果;中断后再次运行即继续 Ask about everybody, write the results."""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with _desk(folder) as desk:
         filed = desk.find(number)
         desk.at.gate().acting(Action.MANDATE_WORK, about=f"run {filed.id.hex()}")
         if again:
@@ -136,12 +124,9 @@ def run(
 
 
 @app.command("list")
-def list_mandates(
-    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def list_mandates(at: Terminal, folder: FolderOption = Path()) -> None:
     """列出批量授权 List mandates and how far they have come."""
-    at = terminal(lang, json)
-    with _desk(folder, at) as desk:
+    with _desk(folder) as desk:
         desk.at.gate().acting(Action.MANDATE_READ)
         for filed in desk.books.all():
             row = _row(filed, desk.books.counts(filed))
@@ -176,8 +161,8 @@ class MandateDesk:
 
 
 @contextmanager
-def _desk(folder: Path, at: Terminal) -> Iterator[MandateDesk]:
-    with reporting(at), installation(folder) as installed:
+def _desk(folder: Path) -> Iterator[MandateDesk]:
+    with installation(folder) as installed:
         yield desk_of(installed)
 
 

@@ -16,7 +16,7 @@ from coordinator.asking.record import Record
 from coordinator.asking.requests import Asker
 from coordinator.asking.sum_journal import SumJournal
 from coordinator.asking.sum_record import SumRecord
-from coordinator.asking.sums import Circle, SumConductor, SumPorts
+from coordinator.asking.sums import Circle, SumConductor
 from coordinator.asking.transport import WireTransport
 from coordinator.casework import practice, workdays
 from coordinator.closing import Closing
@@ -374,7 +374,7 @@ def _sums(installed: Installed) -> SumConductor:
             policy=installed.party.policy,
             keys={one.id: one.keys for one in document.audiences()},
         ),
-        SumPorts(
+        Ports(
             journal=SumJournal(installed.database),
             transport=installed.transport(),
             clock=installed.clock,

@@ -18,18 +18,12 @@ from coordinator.people.roles import OWNER, TABLE, TITLES, Action, Operator, Rol
 from coordinator.people.sessions import Session
 from federation import ids
 from federation.clock import business_time
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.ids import PersonId
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer(help="操作员 Operators: who may do what at the centre.", no_args_is_help=True)
+app = Commands(help="操作员 Operators: who may do what at the centre.", no_args_is_help=True)
 
 _FILE_CHARACTERS = 64 * 1024
 
@@ -42,21 +36,18 @@ Areas = Annotated[
 
 @app.command()
 def add(
+    at: Terminal,
     name: Name,
     role: Annotated[Role, typer.Option(help="what they are 角色")],
     area: Areas,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """添加操作员,第一名须是主任 Take an operator in; the first is a director."""
-    at = terminal(lang, json)
-    with reporting(at):
-        password = _secret(at, "初始密码", "Initial password", twice=True)
-        with open_gate(folder) as gate:
-            by = gate.acting(Action.OPERATOR_MANAGE, about=name)
-            new = Operator(name=name, role=role, areas=tuple(dict.fromkeys(area)))
-            gate.operators.add(by, new, password)
+    password = _secret(at, "初始密码", "Initial password", twice=True)
+    with open_gate(folder) as gate:
+        by = gate.acting(Action.OPERATOR_MANAGE, about=name)
+        new = Operator(name=name, role=role, areas=tuple(dict.fromkeys(area)))
+        gate.operators.add(by, new, password)
     at.emit({"operator": name, "role": role.value, "areas": list(new.areas)})
     at.say(
         f"已添加 {name}({TITLES[role][0]})。请其登录后先改密码:hedui operator login {name}",
@@ -66,12 +57,9 @@ def add(
 
 
 @app.command("list")
-def list_operators(
-    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def list_operators(at: Terminal, folder: FolderOption = Path()) -> None:
     """列出操作员 List the operators."""
-    at = terminal(lang, json)
-    with reporting(at), open_gate(folder) as gate:
+    with open_gate(folder) as gate:
         gate.acting(Action.OPERATOR_READ)
         for one in gate.operators.all():
             _listed(at, one)
@@ -79,30 +67,26 @@ def list_operators(
 
 @app.command()
 def role(
+    at: Terminal,
     name: Name,
     to: Annotated[Role, typer.Argument(help="what they are from now on 新角色")],
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """改角色,须重新登录 Give an operator another role; their sessions end."""
-    at = terminal(lang, json)
-    with reporting(at), open_gate(folder) as gate:
+    with open_gate(folder) as gate:
         gate.operators.set_role(gate.acting(Action.OPERATOR_MANAGE, about=name), name, to)
     _done(at, name)
 
 
 @app.command()
 def areas(
+    at: Terminal,
     name: Name,
     to: Annotated[list[str], typer.Argument(help="first digits of area codes, or * 区域")],
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """改区域,须重新登录 Give an operator other areas; their sessions end."""
-    at = terminal(lang, json)
-    with reporting(at), open_gate(folder) as gate:
+    with open_gate(folder) as gate:
         by = gate.acting(Action.OPERATOR_MANAGE, about=name)
         gate.operators.set_areas(by, name, list(dict.fromkeys(to)))
     _done(at, name)
@@ -110,6 +94,7 @@ def areas(
 
 @app.command()
 def relatives(
+    at: Terminal,
     name: Name,
     file: Annotated[
         typer.FileText,
@@ -118,16 +103,12 @@ def relatives(
         ),
     ],
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """登记本人和亲属的证件号,以便回避 Note whose cases an operator may not have."""
-    at = terminal(lang, json)
-    with reporting(at):
-        numbers = _numbers(file.read(_FILE_CHARACTERS))
-        with open_gate(folder) as gate:
-            by = gate.acting(Action.OPERATOR_MANAGE, about=name)
-            gate.operators.set_relatives(by, name, numbers)
+    numbers = _numbers(file.read(_FILE_CHARACTERS))
+    with open_gate(folder) as gate:
+        by = gate.acting(Action.OPERATOR_MANAGE, about=name)
+        gate.operators.set_relatives(by, name, numbers)
     at.emit({"operator": name, "relatives": len(numbers)})
     at.say(
         f"{name}:已登记 {len(numbers)} 人,只保存带密钥的摘要。请删除名单文件。",
@@ -136,74 +117,52 @@ def relatives(
 
 
 @app.command()
-def disable(
-    name: Name,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def disable(at: Terminal, name: Name, folder: FolderOption = Path()) -> None:
     """停用,名字不再使用 Let an operator go for good; the name is not given again."""
-    at = terminal(lang, json)
-    with reporting(at), open_gate(folder) as gate:
+    with open_gate(folder) as gate:
         gate.operators.disable(gate.acting(Action.OPERATOR_MANAGE, about=name), name)
     _done(at, name)
 
 
 @app.command()
 def password(
+    at: Terminal,
     name: Annotated[str, typer.Argument(help="somebody else, by a director 由主任重设")] = "",
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """改本人密码;主任可给别人另设 Change one's password; a director gives others a new one."""
-    at = terminal(lang, json)
-    with reporting(at):
-        before = "" if name else _secret(at, "原密码", "Present password")
-        after = _secret(at, "新密码", "New password", twice=True)
-        with open_gate(folder) as gate:
-            if name:
-                by = gate.acting(Action.OPERATOR_MANAGE, about=name)
-                gate.operators.give_password(by, name, after)
-            else:
-                gate.sessions.change_password(before, after)
+    before = "" if name else _secret(at, "原密码", "Present password")
+    after = _secret(at, "新密码", "New password", twice=True)
+    with open_gate(folder) as gate:
+        if name:
+            by = gate.acting(Action.OPERATOR_MANAGE, about=name)
+            gate.operators.give_password(by, name, after)
+        else:
+            gate.sessions.change_password(before, after)
     _done(at, name)
 
 
 @app.command()
-def login(
-    name: Name,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def login(at: Terminal, name: Name, folder: FolderOption = Path()) -> None:
     """登录,八小时有效 Log in for eight hours."""
-    at = terminal(lang, json)
-    with reporting(at):
-        typed = _secret(at, "密码", "Password")
-        with open_gate(folder) as gate:
-            _who(at, gate.sessions.login(name, typed))
+    typed = _secret(at, "密码", "Password")
+    with open_gate(folder) as gate:
+        _who(at, gate.sessions.login(name, typed))
 
 
 @app.command()
-def logout(
-    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def logout(at: Terminal, folder: FolderOption = Path()) -> None:
     """退出登录 Log out."""
-    at = terminal(lang, json)
-    with reporting(at), open_gate(folder) as gate:
+    with open_gate(folder) as gate:
         gate.sessions.logout()
     at.emit({"operator": None})
     at.say("已退出", "logged out")
 
 
 @app.command()
-def whoami(
-    folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def whoami(at: Terminal, folder: FolderOption = Path()) -> None:
     """看谁登录了 Show who is logged in here."""
-    at = terminal(lang, json)
-    with reporting(at), open_gate(folder) as gate:
+    with open_gate(folder) as gate:
         if gate.operators.any():
             _who(at, gate.sessions.current())
             return
@@ -215,9 +174,8 @@ def whoami(
 
 
 @app.command("roles")
-def show_roles(json: JsonOption = False, lang: LangOption = None) -> None:
+def show_roles(at: Terminal) -> None:
     """谁能办什么 Show who may do what."""
-    at = terminal(lang, json)
     table = Table("", *(TITLES[one][at.lang == "en"] for one in Role), box=None)
     for action, rule in TABLE.items():
         may = [one for one in Role if one in rule.roles]

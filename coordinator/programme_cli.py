@@ -24,11 +24,12 @@ from coordinator.regional.shelf import Shelf
 from coordinator.regional.standards import Standard
 from federation import catalogue, manifest, policy, root
 from federation.clock import SystemClock, business_date
+from federation.commands import Commands
 from federation.errors import BadInput, Refused
 from federation.root import Root
-from federation.terminal import JsonOption, LangOption, Terminal, reporting, terminal
+from federation.terminal import Terminal
 
-app = typer.Typer(
+app = Commands(
     no_args_is_help=True,
     help="救助项目 Programmes: what is asked, where, from when, from which source.",
 )
@@ -66,13 +67,18 @@ LocalOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What the options of every command say."""
+class Asked:
+    """Where and when, and by which files; its fields are options."""
 
-    area: str
-    day: date
-    folder: Path | None
-    local: Path | None
+    area: AreaOption = ""
+    day: DateOption = None
+    folder: FolderOption = None
+    local: LocalOption = None
+
+    @property
+    def on(self) -> date:
+        """The day that is asked about: today if none is named."""
+        return self.day or business_date(SystemClock().now())
 
     def files(self) -> tuple[Filed, ...]:
         """Read what is used: what a folder has, and what is shipped where that may be used.
@@ -101,155 +107,115 @@ class _Asked:
 
 @app.command("list")
 def list_programmes(
-    area: AreaOption = "",
-    day: DateOption = None,
-    folder: FolderOption = None,
-    local: LocalOption = None,
-    lang: LangOption = None,
-    json: JsonOption = False,
+    at: Terminal,
+    asked: Asked,
 ) -> None:
     """列出某地某日有效的救助项目 List the programmes in force in an area on a day."""
-    at = terminal(lang, json)
-    with reporting(at):
-        asked = _asked(area, day, folder, local)
-        shelf, signed = asked.shelf()
-        for programme in shelf.programmes(asked.area, asked.day).values():
-            sheet = shelf.sheet(programme.id, asked.area, asked.day)
-            at.emit(screen.row(sheet, programme, signed=sheet.text in signed))
-            where = sheet.span.area or at.pick("全国", "everywhere")
-            state = (
-                at.pick("已签署", "signed") if sheet.text in signed else at.pick("样本", "template")
-            )
-            name = f"{programme.id:<18} {programme.label(at.lang)}"
-            at.say(*[f"{name}  {where} {sheet.span.since}  {state}"] * 2)
-        if not shelf.sheets:
-            raise Refused("PROGRAMMES_UNSIGNED")
-        _say_unsigned(at, signed)
+    shelf, signed = asked.shelf()
+    for programme in shelf.programmes(asked.area, asked.on).values():
+        sheet = shelf.sheet(programme.id, asked.area, asked.on)
+        at.emit(screen.row(sheet, programme, signed=sheet.text in signed))
+        where = sheet.span.area or at.pick("全国", "everywhere")
+        state = at.pick("已签署", "signed") if sheet.text in signed else at.pick("样本", "template")
+        name = f"{programme.id:<18} {programme.label(at.lang)}"
+        at.say(*[f"{name}  {where} {sheet.span.since}  {state}"] * 2)
+    if not shelf.sheets:
+        raise Refused("PROGRAMMES_UNSIGNED")
+    _say_unsigned(at, signed)
 
 
 @app.command()
 def show(
+    at: Terminal,
     programme: ProgrammeId,
-    area: AreaOption = "",
-    day: DateOption = None,
-    folder: FolderOption = None,
-    local: LocalOption = None,
-    lang: LangOption = None,
-    json: JsonOption = False,
+    asked: Asked,
 ) -> None:
     """显示项目文件原文 Show the file of a programme as it stands, to be changed and signed."""
-    at = terminal(lang, json)
-    with reporting(at):
-        asked = _asked(area, day, folder, local)
-        shelf, signed = asked.shelf()
-        text = shelf.sheet(programme, asked.area, asked.day).text
-        at.emit(screen.detail(_explained(programme, asked, shelf, signed)) | {"text": text})
-        at.say(text.rstrip(), text.rstrip())
+    shelf, signed = asked.shelf()
+    text = shelf.sheet(programme, asked.area, asked.on).text
+    at.emit(screen.detail(_explained(programme, asked, shelf, signed)) | {"text": text})
+    at.say(text.rstrip(), text.rstrip())
 
 
 @app.command()
 def explain(
+    at: Terminal,
     programme: ProgrammeId,
-    area: AreaOption = "",
-    day: DateOption = None,
-    folder: FolderOption = None,
-    local: LocalOption = None,
-    lang: LangOption = None,
-    json: JsonOption = False,
+    asked: Asked,
 ) -> None:
     """说明项目:问谁、问什么、哪条线、依据、除外 Say what is asked, and what bars nobody."""
-    at = terminal(lang, json)
-    with reporting(at):
-        asked = _asked(area, day, folder, local)
-        shelf, signed = asked.shelf()
-        found = _explained(programme, asked, shelf, signed)
-        at.emit(screen.detail(found))
-        screen.explain(found, at)
+    shelf, signed = asked.shelf()
+    found = _explained(programme, asked, shelf, signed)
+    at.emit(screen.detail(found))
+    screen.explain(found, at)
 
 
 @app.command()
 def check(
+    at: Terminal,
+    asked: Asked,
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="[FILE …]", help="beside those shipped 文件")
     ] = None,
-    area: AreaOption = "",
-    day: DateOption = None,
-    folder: FolderOption = None,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """核查项目、财产规定和标准 Check files: sources, dates, lines, the policy they give."""
-    at = terminal(lang, json)
-    with reporting(at):
-        asked = _asked(area, day, folder, None)
-        given = tuple(_given(one) for one in files or ())
-        every = filing.merged(asked.files(), given)
-        shelf = filing.stand(every)
-        count = len(shelf.sheets), len(shelf.sets), len(shelf.standards)
-        at.emit(dict(zip(("programmes", "property", "standards"), count, strict=True)))
+    given = tuple(_given(one) for one in files or ())
+    every = filing.merged(asked.files(), given)
+    shelf = filing.stand(every)
+    count = len(shelf.sheets), len(shelf.sets), len(shelf.standards)
+    at.emit(dict(zip(("programmes", "property", "standards"), count, strict=True)))
+    at.say(
+        f"✓ {count[0]} 个项目、{count[1]} 套财产规定、{count[2]} 条当地标准:"
+        "依据齐全,日期不重叠,线都在",
+        f"✓ {count[0]} programmes, {count[1]} property rule sets, {count[2]} local standards:"
+        " sources are there, no dates overlap, every line exists",
+    )
+    for place, since in sorted({(one.area, one.since) for one in shelf.standards}):
+        written = policy_for(shelf, _county(place), since, _TITLE, catalogue.load())
+        found = policy.parse(written.encode(), catalogue.load())
+        at.emit({"area": place, "since": str(since), "rules": len(found.rules)})
         at.say(
-            f"✓ {count[0]} 个项目、{count[1]} 套财产规定、{count[2]} 条当地标准:"
-            "依据齐全,日期不重叠,线都在",
-            f"✓ {count[0]} programmes, {count[1]} property rule sets, {count[2]} local standards:"
-            " sources are there, no dates overlap, every line exists",
+            f"✓ {place} 自 {since} 的政策:{len(found.rules)} 条规则,{len(found.parameters)} 个数值",
+            f"✓ policy of {place} from {since}: {len(found.rules)} rules,"
+            f" {len(found.parameters)} values",
         )
-        for place, since in sorted({(one.area, one.since) for one in shelf.standards}):
-            written = policy_for(shelf, _county(place), since, _TITLE, catalogue.load())
-            found = policy.parse(written.encode(), catalogue.load())
-            at.emit({"area": place, "since": str(since), "rules": len(found.rules)})
-            at.say(
-                f"✓ {place} 自 {since} 的政策:{len(found.rules)} 条规则,"
-                f"{len(found.parameters)} 个数值",
-                f"✓ policy of {place} from {since}: {len(found.rules)} rules,"
-                f" {len(found.parameters)} values",
-            )
-        _say_unsigned(at, frozenset(one.text for one in every if one.signed))
+    _say_unsigned(at, frozenset(one.text for one in every if one.signed))
 
 
 @app.command("policy")
 def write_policy(
-    area: AreaOption,
-    day: DateOption = None,
+    at: Terminal,
+    asked: Asked,
     family: Annotated[str, typer.Option(help="as in the policy in force 政策族")] = "local",
     version: Annotated[int, typer.Option(min=1, help="one above the last 版本")] = 1,
-    folder: FolderOption = None,
-    local: LocalOption = None,
-    lang: LangOption = None,
 ) -> None:
     """按项目、规定和当地标准写出政策草案 Write a policy draft under the local standard."""
-    at = terminal(lang)
-    with reporting(at):
-        asked = _asked(area, day, folder, local)
-        if len(area) != _COUNTY:
-            raise typer.BadParameter("6 digits", param_hint="--area")
-        shelf, _ = asked.shelf()
-        standard = shelf.standard(area, asked.day)
-        title = Title(
-            family=family,
-            version=version,
-            zh=f"{standard.zh}下的核对规则",
-            en=f"Rules under the standard: {standard.en}",
-        )
-        text = policy_for(shelf, area, asked.day, title, catalogue.load())
-        policy.parse(text.encode(), catalogue.load())
-        typer.echo(text, nl=False)
+    if len(asked.area) != _COUNTY:
+        raise typer.BadParameter("6 digits", param_hint="--area")
+    shelf, _ = asked.shelf()
+    standard = shelf.standard(asked.area, asked.on)
+    title = Title(
+        family=family,
+        version=version,
+        zh=f"{standard.zh}下的核对规则",
+        en=f"Rules under the standard: {standard.en}",
+    )
+    text = policy_for(shelf, asked.area, asked.on, title, catalogue.load())
+    policy.parse(text.encode(), catalogue.load())
+    at.emit({"policy": text})
+    at.say(text.rstrip("\n"), text.rstrip("\n"))
 
 
 _TITLE: Final = Title(family="check", version=1, zh="核查", en="check")
 
 
-def _asked(area: str, day: date | None, folder: Path | None, local: Path | None) -> _Asked:
-    today = day or business_date(SystemClock().now())
-    return _Asked(area=area, day=today, folder=folder, local=local)
-
-
-def _explained(programme_id: str, asked: _Asked, shelf: Shelf, signed: frozenset[str]) -> Explained:
-    programme: Programme = shelf.programme(programme_id, asked.area, asked.day)
-    sheet = shelf.sheet(programme_id, asked.area, asked.day)
+def _explained(programme_id: str, asked: Asked, shelf: Shelf, signed: frozenset[str]) -> Explained:
+    programme: Programme = shelf.programme(programme_id, asked.area, asked.on)
+    sheet = shelf.sheet(programme_id, asked.area, asked.on)
     return Explained(
         sheet=sheet,
         programme=programme,
-        exemptions=shelf.exemptions(programme_id, asked.area, asked.day),
+        exemptions=shelf.exemptions(programme_id, asked.area, asked.on),
         sets=tuple(_concerning(programme_id, asked, shelf)),
         lines=shelf.lines,
         standard=_standard(asked, shelf),
@@ -258,16 +224,16 @@ def _explained(programme_id: str, asked: _Asked, shelf: Shelf, signed: frozenset
     )
 
 
-def _concerning(programme_id: str, asked: _Asked, shelf: Shelf) -> Iterator[RuleSet]:
-    for one in shelf.rulesets(asked.area, asked.day):
+def _concerning(programme_id: str, asked: Asked, shelf: Shelf) -> Iterator[RuleSet]:
+    for one in shelf.rulesets(asked.area, asked.on):
         if any(programme_id in rule.programmes for rule in one.rules):
             yield one
 
 
-def _standard(asked: _Asked, shelf: Shelf) -> Standard | None:
+def _standard(asked: Asked, shelf: Shelf) -> Standard | None:
     """Find the local standard; a wide area need not have one."""
     try:
-        return shelf.standard(asked.area, asked.day)
+        return shelf.standard(asked.area, asked.on)
     except BadInput:
         return None
 

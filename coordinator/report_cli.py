@@ -14,16 +14,10 @@ from coordinator.documents.office import Office, write
 from coordinator.opening import open_office
 from coordinator.people.roles import Action
 from federation.clock import business_time
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.commands import Commands
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 _SHORT: Final = 16
 _MOST_REASON: Final = 200
@@ -33,6 +27,7 @@ CaseId = Annotated[str, typer.Argument(help="case number 案号")]
 
 @app.command()
 def report(
+    at: Terminal,
     case: CaseId,
     pdf: Annotated[Path | None, typer.Option("--pdf", help="PDF to write 写成 PDF")] = None,
     html: Annotated[
@@ -49,15 +44,12 @@ def report(
         int, typer.Option("--version", min=0, help="an older version 取旧版;0 = 最新")
     ] = 0,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Issue a household's report, or print it again. 出具核对报告;已出具的重新打印。"""
-    at = terminal(lang, json)
     reason = reissue.strip()
     if reissue and (version or not reason or len(reason) > _MOST_REASON):
         raise typer.BadParameter(at.pick("原因为 1 至 200 字", "a reason of 1 to 200 characters"))
-    with reporting(at), open_office(folder) as office:
+    with open_office(folder) as office:
         by = office.desk.gate.acting(Action.DOCUMENT_PRINT, [case])
         issued = office.version(case, version) if version else office.issue(case, by, reason)
         _write(issued, at, {"pdf": pdf, "html": html, "data": data})
@@ -66,15 +58,9 @@ def report(
 
 
 @app.command()
-def reports(
-    case: CaseId,
-    folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def reports(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     """List the versions of a report that were issued. 列出已出具的各版报告。"""
-    at = terminal(lang, json)
-    with reporting(at), open_office(folder) as office:
+    with open_office(folder) as office:
         office.desk.gate.acting(Action.CASE_READ, [case])
         found = office.issued(case)
     for one in found:

@@ -17,28 +17,19 @@ from coordinator.log_memory import LogMemory
 from coordinator.opening import gate_of, held, installation
 from coordinator.people.roles import Action
 from federation.clock import SystemClock, business_time
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer(help="存储 The centre's database: back up, restore, check.", no_args_is_help=True)
+app = Commands(help="存储 The centre's database: back up, restore, check.", no_args_is_help=True)
 
 Place = Annotated[Path, typer.Argument(help="folder of the backup 备份目录")]
 
 
 @app.command("backup")
-def make(
-    to: Place, folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def make(at: Terminal, to: Place, folder: FolderOption = Path()) -> None:
     """Write a backup into a new folder. 备份到一个新目录,并逐表记下摘要。"""
-    at = terminal(lang, json)
-    with reporting(at), installation(folder) as opened:
+    with installation(folder) as opened:
         opened.gate().acting(Action.BACKUP, about=to.name[:64])
         opened.log.settle()
         made = backup.make(opened.database, to, opened.party.id, opened.clock.now())
@@ -50,12 +41,9 @@ def make(
 
 
 @app.command()
-def restore(
-    source: Place, folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None
-) -> None:
+def restore(at: Terminal, source: Place, folder: FolderOption = Path()) -> None:
     """Fill an empty database from a backup. 从备份恢复到空的数据库,不覆盖任何内容。"""
-    at = terminal(lang, json)
-    with reporting(at), held(folder) as (by, settings):
+    with held(folder) as (by, settings):
         read = backup.read(source)
         if read.party != by.id:
             raise BadInput("BACKUP_INVALID", file=backup.MANIFEST)
@@ -76,23 +64,20 @@ def restore(
 
 @app.command()
 def check(
+    at: Terminal,
     source: Annotated[
         Path | None, typer.Option("--backup", help="check a backup instead 改为检查备份")
     ] = None,
     folder: FolderOption = Path(),
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """Look through the whole database and log, or a backup. 检查整个数据库和日志,或一份备份。"""
-    at = terminal(lang, json)
-    with reporting(at):
-        if source:
-            _told(at, source, backup.read(source), ("备份完整", "whole"))
-            return
-        with installation(folder) as opened:
-            opened.gate().acting(Action.STORE_CHECK)
-            whole = integrity.check(opened.database)
-            kind, sealed = opened.database.dialect, storage.state(opened.database)
+    if source:
+        _told(at, source, backup.read(source), ("备份完整", "whole"))
+        return
+    with installation(folder) as opened:
+        opened.gate().acting(Action.STORE_CHECK)
+        whole = integrity.check(opened.database)
+        kind, sealed = opened.database.dialect, storage.state(opened.database)
     told = {"tables": whole.tables, "rows": whole.rows, "cases": whole.cases}
     at.emit(told | {"logged": whole.logged, "dialect": kind, "sealed": sealed == storage.SEALED})
     at.say(
@@ -104,10 +89,9 @@ def check(
 
 
 @app.command()
-def seal(folder: FolderOption = Path(), json: JsonOption = False, lang: LangOption = None) -> None:
+def seal(at: Terminal, folder: FolderOption = Path()) -> None:
     """Seal what is about people in the database, from now on. 加密案件数据;中断后再运行即继续。"""
-    at = terminal(lang, json)
-    with reporting(at), held(folder) as (by, settings):
+    with held(folder) as (by, settings):
         if not storage.has_key(by):
             with closing(storage.ready(by, settings)) as database:
                 gate_of(by, database, SystemClock()).acting(Action.STORE_SEAL)

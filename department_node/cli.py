@@ -4,12 +4,10 @@ Knows commands and their words. What they do stands in the modules they call; co
 look stand in ``inspect_cli``.
 """
 
-import logging
 import signal
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 from typing import Annotated, Final, Literal
 
 import typer
@@ -37,58 +35,50 @@ from federation import party as parties
 from federation import words
 from federation.catalogue import JOINT
 from federation.clock import SystemClock, business_date
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.manifest import PartyRole
 from federation.party import Party
-from federation.terminal import (
-    EXIT_INPUT,
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.serving import log_warnings, until_stopped
+from federation.terminal import EXIT_INPUT, FolderOption, Terminal
 
-app = typer.Typer(no_args_is_help=True, help="部门节点 A department's node over its own records")
+app = Commands(no_args_is_help=True, help="部门节点 A department's node over its own records")
 
 RECORDS: Final = "records.sqlite"
 _DAY: Final = "%Y-%m-%d"
 
 
 @app.command()
-def init(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def init(at: Terminal, folder: FolderOption) -> None:
     """检查安装目录,写出起始目录文件 Check a folder, write a starter catalogue, say what is next."""
-    at = terminal(lang, json)
-    with reporting(at):
-        party = parties.load(folder, PartyRole.NODE, SystemClock().now())
-        written = starter.write(folder, party, predicates.load())
-        file = folder / starter.FILE
-        commands = [f"hedui node {step}{rest}" for step, rest, *_ in _NEXT]
-        at.emit(
-            {
-                "party": party.id,
-                "federation": party.manifest.federation,
-                "catalogue": str(file),
-                "catalogue_written": written,
-                "next": [f"{command} -C {folder}" for command in commands],
-            }
-        )
-        name = party.entry.name(at.lang)
-        at.say(
-            f"{name}({party.id}):证书、密钥和签名文件有效",
-            f"{name} ({party.id}): certificate, keys and signed documents are valid",
-        )
-        done = at.pick("已写出起始目录文件", "wrote a starter catalogue:")
-        kept = at.pick("已有目录文件,没有改动", "left the catalogue as it is:")
-        line = f"{done if written else kept} {file.name}"
-        at.say(line, line)
-        rows = []
-        for number, ((_, _, zh, en), command) in enumerate(zip(_NEXT, commands, strict=True), 1):
-            rows.append((f"{number} {at.pick(zh, en)}", command))
-        at.say("下一步", "next")
-        text = f"  export HEDUI_FOLDER={folder}\n{columns(rows, indent=2)}"
-        at.say(text, text)
+    party = parties.load(folder, PartyRole.NODE, SystemClock().now())
+    written = starter.write(folder, party, predicates.load())
+    file = folder / starter.FILE
+    commands = [f"hedui node {step}{rest}" for step, rest, *_ in _NEXT]
+    at.emit(
+        {
+            "party": party.id,
+            "federation": party.manifest.federation,
+            "catalogue": str(file),
+            "catalogue_written": written,
+            "next": [f"{command} -C {folder}" for command in commands],
+        }
+    )
+    name = party.entry.name(at.lang)
+    at.say(
+        f"{name}({party.id}):证书、密钥和签名文件有效",
+        f"{name} ({party.id}): certificate, keys and signed documents are valid",
+    )
+    done = at.pick("已写出起始目录文件", "wrote a starter catalogue:")
+    kept = at.pick("已有目录文件,没有改动", "left the catalogue as it is:")
+    line = f"{done if written else kept} {file.name}"
+    at.say(line, line)
+    rows = []
+    for number, ((_, _, zh, en), command) in enumerate(zip(_NEXT, commands, strict=True), 1):
+        rows.append((f"{number} {at.pick(zh, en)}", command))
+    at.say("下一步", "next")
+    text = f"  export HEDUI_FOLDER={folder}\n{columns(rows, indent=2)}"
+    at.say(text, text)
 
 
 _NEXT: Final = (
@@ -102,6 +92,7 @@ _NEXT: Final = (
 
 @app.command("import")
 def import_(
+    at: Terminal,
     folder: FolderOption,
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="CSV, XLSX, SQLite")
@@ -124,27 +115,23 @@ def import_(
     ] = None,
     append: Annotated[bool, typer.Option("--append", help="add to the table 追加")] = False,
     max_mib: Annotated[int, typer.Option(min=1, help="largest file, MiB 文件上限")] = 200,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """导入本部门自己的文件 Import the department's own files; rejected rows are listed."""
-    at = terminal(lang, json)
-    with reporting(at):
-        nodes.data_folder(folder)
-        planned = read(plan) if plan else []
-        for file in files or []:
-            spec = ImportSpec(
-                table=table or file.stem,
-                id_column=id_column or None,
-                encoding=_encoding(encoding),
-                as_of=as_of.date() if as_of else business_date(SystemClock().now()),
-                append=append,
-                max_bytes=max_mib << 20,
-            )
-            planned.append(PlannedImport(file, spec))
-        if not planned:
-            raise BadInput("IMPORT_NOTHING")
-        _import(at, folder, planned)
+    nodes.data_folder(folder)
+    planned = read(plan) if plan else []
+    for file in files or []:
+        spec = ImportSpec(
+            table=table or file.stem,
+            id_column=id_column or None,
+            encoding=_encoding(encoding),
+            as_of=as_of.date() if as_of else business_date(SystemClock().now()),
+            append=append,
+            max_bytes=max_mib << 20,
+        )
+        planned.append(PlannedImport(file, spec))
+    if not planned:
+        raise BadInput("IMPORT_NOTHING")
+    _import(at, folder, planned)
 
 
 def _encoding(word: str) -> Literal["auto", "utf-8", "gbk"]:
@@ -195,24 +182,22 @@ def _show_import(at: Terminal, name: str, result: ImportResult) -> None:
 
 
 @app.command()
-def catalogue(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def catalogue(at: Terminal, folder: FolderOption) -> None:
     """检查目录:能回答什么 Check the catalogue: what this node can answer, from which columns."""
-    at = terminal(lang, json)
-    with reporting(at):
-        party = parties.load(folder, PartyRole.NODE, SystemClock().now())
-        listed = nodes.open_catalogue(party)
-        with SqliteRecords(listed.source) as records:
-            broken = {fault.where: fault.error for fault in checking.faults(listed, records)}
-            rows = [
-                _catalogue_row(at, where, listed, broken.get(where), records)
-                for where in ("roll", "as_of", *listed.answers, *listed.components)
-            ]
-        text = columns(rows)
-        at.say(text, text)
-        for line in _beside_policy(at, party, listed):
-            at.say(line, line)
-        if broken:
-            raise typer.Exit(EXIT_INPUT)
+    party = parties.load(folder, PartyRole.NODE, SystemClock().now())
+    listed = nodes.open_catalogue(party)
+    with SqliteRecords(listed.source) as records:
+        broken = {fault.where: fault.error for fault in checking.faults(listed, records)}
+        rows = [
+            _catalogue_row(at, where, listed, broken.get(where), records)
+            for where in ("roll", "as_of", *listed.answers, *listed.components)
+        ]
+    text = columns(rows)
+    at.say(text, text)
+    for line in _beside_policy(at, party, listed):
+        at.say(line, line)
+    if broken:
+        raise typer.Exit(EXIT_INPUT)
 
 
 def _catalogue_row(
@@ -272,10 +257,9 @@ def _beside_policy(at: Terminal, party: Party, listed: NodeCatalogue) -> Iterato
 
 
 @app.command()
-def enrol(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def enrol(at: Terminal, folder: FolderOption) -> None:
     """登记名册(可中断,可续) Enrol the roll blindly; may be stopped and run again."""
-    at = terminal(lang, json)
-    with reporting(at), Node(folder) as node:
+    with Node(folder) as node:
         _enrol(node, at)
 
 
@@ -323,68 +307,47 @@ def _show_tally(at: Terminal, party: str, tally: Tally) -> None:
 
 @app.command()
 def serve(
+    at: Terminal,
     folder: FolderOption,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="first import these files 先导入")
     ] = None,
     enrol_first: Annotated[bool, typer.Option("--enrol", help="first enrol 先登记名册")] = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """运行节点,直至停止 Answer until stopped (SIGTERM, Ctrl-C)."""
-    at = terminal(lang, json)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    log_warnings()
     # Until it serves, a stop breaks the preparation off; importing and enrolling bear that.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with reporting(at):
-        if plan:
-            nodes.data_folder(folder)
-            _import(at, folder, read(plan))
-        with Node(folder) as node:
-            if enrol_first:
-                _enrol(node, at)
-            _serve(node, at)
-
-
-def _serve(node: Node, at: Terminal) -> None:
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    running = RunningNode(node)
-    running.start()
-    at.emit({"party": node.party.id, "port": running.port})
-    address = node.party.listen
-    at.say(f"{node.party.id} 正在 {address} 应答", f"{node.party.id} answers on {address}")
-    stop.wait()
-    running.stop()
+    if plan:
+        nodes.data_folder(folder)
+        _import(at, folder, read(plan))
+    with Node(folder) as node:
+        if enrol_first:
+            _enrol(node, at)
+        until_stopped(at, node.party, RunningNode(node))
 
 
 @app.command()
 def pause(
+    at: Terminal,
     folder: FolderOption,
     off: Annotated[bool, typer.Option("--off", help="answer again 恢复应答")] = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """暂停应答(总开关) Refuse every question with NODE_PAUSED until --off."""
-    at = terminal(lang, json)
-    with reporting(at):
-        marker = nodes.data_folder(folder) / nodes.PAUSED
-        try:
-            if off:
-                marker.unlink(missing_ok=True)
-            else:
-                marker.parent.mkdir(mode=0o700, exist_ok=True)
-                marker.touch()
-        except OSError as e:
-            raise BadInput("FILE_UNWRITABLE", file=marker.name, folder=marker.parent.name) from e
-        at.emit({"paused": not off})
+    marker = nodes.data_folder(folder) / nodes.PAUSED
+    try:
         if off:
-            at.say("已恢复应答", "answering again")
+            marker.unlink(missing_ok=True)
         else:
-            at.say(
-                "已暂停:所有问题都会得到签名的拒绝", "paused: every question gets a signed refusal"
-            )
+            marker.parent.mkdir(mode=0o700, exist_ok=True)
+            marker.touch()
+    except OSError as e:
+        raise BadInput("FILE_UNWRITABLE", file=marker.name, folder=marker.parent.name) from e
+    at.emit({"paused": not off})
+    if off:
+        at.say("已恢复应答", "answering again")
+    else:
+        at.say("已暂停:所有问题都会得到签名的拒绝", "paused: every question gets a signed refusal")
 
 
 app.registered_commands += conform_app.registered_commands

@@ -14,41 +14,32 @@ from department_node.conform import Played
 from department_node.looks_screen import MARKS
 from department_node.screen import columns
 from federation.clock import SystemClock
+from federation.commands import Commands
 from federation.errors import HeduiError
-from federation.terminal import (
-    EXIT_REFUSED,
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import EXIT_REFUSED, FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
-def conform(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def conform(at: Terminal, folder: FolderOption) -> None:
     """用敌意样本检验本节点 Play forged and faulty files against a throw-away copy of this node."""
-    at = terminal(lang, json)
-    with reporting(at):
-        at.say(
-            "以下全部在临时副本上进行:目录、政策、记录库是本部门的,密钥是一次性的;"
-            "不写入本节点的日志和数据库。",
-            "All of this runs on a throw-away copy: catalogue, policy and records are this"
-            " department's,\nthe keys are not; nothing is written to the node's log or database.",
-        )
-        counted: Counter[bool] = Counter()
-        for one in conforming.play(folder, kit.load(), SystemClock().now()):
-            counted[one.ok] += 1
-            _show(at, one)
-        at.say(
-            f"{counted.total()} 项,{counted[True]} 项符合,{counted[False]} 项不符",
-            f"{counted.total()} files: {counted[True]} as expected, {counted[False]} not",
-        )
-        if counted[False]:
-            raise typer.Exit(EXIT_REFUSED)
+    at.say(
+        "以下全部在临时副本上进行:目录、政策、记录库是本部门的,密钥是一次性的;"
+        "不写入本节点的日志和数据库。",
+        "All of this runs on a throw-away copy: catalogue, policy and records are this"
+        " department's,\nthe keys are not; nothing is written to the node's log or database.",
+    )
+    counted: Counter[bool] = Counter()
+    for one in conforming.play(folder, kit.load(), SystemClock().now()):
+        counted[one.ok] += 1
+        _show(at, one)
+    at.say(
+        f"{counted.total()} 项,{counted[True]} 项符合,{counted[False]} 项不符",
+        f"{counted.total()} files: {counted[True]} as expected, {counted[False]} not",
+    )
+    if counted[False]:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _show(at: Terminal, one: Played) -> None:

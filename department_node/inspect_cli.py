@@ -19,11 +19,12 @@ from department_node.screen import columns
 from federation import party as parties
 from federation import words
 from federation.clock import SystemClock, epoch_of
+from federation.commands import Commands
 from federation.errors import HeduiError
 from federation.manifest import PartyRole
-from federation.terminal import FolderOption, JsonOption, LangOption, Terminal, reporting, terminal
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 _PREDICATE: Final = re.compile(r"[PH][0-9]{1,2}")
 _MOST_MEMBERS: Final = 30
@@ -33,6 +34,7 @@ ParameterOption = Annotated[str, typer.Option(metavar="ID", help="policy paramet
 
 @app.command("try")
 def try_(
+    at: Terminal,
     folder: FolderOption,
     predicate: Annotated[str, typer.Option(metavar="P40", help="predicate 核对项目")],
     person: Annotated[str, typer.Option("--id", metavar="NUMBER", help="resident number 证件号")],
@@ -40,12 +42,9 @@ def try_(
     members: Annotated[
         int, typer.Option(min=1, max=_MOST_MEMBERS, help="household size 家庭人数")
     ] = 1,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """在本机试答一个问题 Answer one question here, without any request."""
-    at = terminal(lang, json)
-    with reporting(at), looking.open_looking(folder) as own:
+    with looking.open_looking(folder) as own:
         chosen = own.parameter(predicate, parameter)
         subject = own.subject(person, members)
         looks_screen.one(at, own, subject, own.look(predicate, chosen, subject))
@@ -53,91 +52,81 @@ def try_(
 
 @app.command()
 def preview(
+    at: Terminal,
     folder: FolderOption,
     case: Annotated[Path, typer.Option(metavar="FILE", help="case file 案件文件")],
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """预览将离开本机的全部内容 Show exactly what would leave this machine, and what would not."""
-    at = terminal(lang, json)
-    with reporting(at):
-        listed = case_file.read(case)
-        with looking.open_looking(folder) as own:
-            looks_screen.head(at, own, listed)
-            for number, (person, subject) in enumerate(own.subjects(listed), 1):
-                looks_screen.person(at, number, person, subject, list(own.every(subject, listed)))
-            looks_screen.columns_read(at, own)
+    listed = case_file.read(case)
+    with looking.open_looking(folder) as own:
+        looks_screen.head(at, own, listed)
+        for number, (person, subject) in enumerate(own.subjects(listed), 1):
+            looks_screen.person(at, number, person, subject, list(own.every(subject, listed)))
+        looks_screen.columns_read(at, own)
 
 
 @app.command()
 def explain(
+    at: Terminal,
     folder: FolderOption,
     query: Annotated[
         str, typer.Argument(metavar="QUERY", help="query id, last, or predicate 查询或项目")
     ] = "last",
     parameter: ParameterOption = "",
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """解释每个决定的理由 Explain an answered request, or when a predicate is answered."""
-    at = terminal(lang, json)
-    with reporting(at):
-        if _PREDICATE.fullmatch(query):
-            steps = list(explaining.conditions(folder, query, parameter))
-            explain_screen.conditions(at, explaining.named(query), steps)
-            return
-        party = parties.load(folder, PartyRole.NODE, SystemClock().now())
-        one = explaining.decided(folder, query)
-        explain_screen.decided(at, one, party.policy, explaining.shared(party, one))
+    if _PREDICATE.fullmatch(query):
+        steps = list(explaining.conditions(folder, query, parameter))
+        explain_screen.conditions(at, explaining.named(query), steps)
+        return
+    party = parties.load(folder, PartyRole.NODE, SystemClock().now())
+    one = explaining.decided(folder, query)
+    explain_screen.decided(at, one, party.policy, explaining.shared(party, one))
 
 
 @app.command()
-def status(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def status(at: Terminal, folder: FolderOption) -> None:
     """运行概况 What is enrolled, answered and refused; paused or not."""
-    at = terminal(lang, json)
-    with reporting(at):
-        data = nodes.data_folder(folder)
-        party, paused = parties.read_settings(folder)["party"], (data / nodes.PAUSED).exists()
-        with beside(data) as state:
-            year = epoch_of(SystemClock().now())
-            enrolled, nearly_spent = state.enrolled(year), state.nearly_spent(year)
-            day = words.day(state.meta("enrolled_to"))
-            counts, refused = state.counts(), state.refused()
-        counted = {
-            "requests_answered": counts["answered"],
-            "log_entries": counts["log"],
-            "known_tokens": counts["consent"],
-            "frozen_answers": counts["cell"],
-            "records_nearly_spent": nearly_spent,
-        }
-        at.emit(
-            {"party": party, "paused": paused, "enrolled": enrolled, "enrolled_to": day or None}
-            | counted
-            | {"transport_refusals": refused}
-        )
-        until = at.pick(f"(至 {day})", f" (up to {day})") if day else ""
-        rows = [
-            (at.pick("部门", "party"), party),
-            (at.pick("状态", "state"), _state_words(at, paused)),
-            (at.pick("已登记", "enrolled"), f"{enrolled:,}{until}"),
-            *((at.pick(*_COUNTED[name]), f"{n:,}") for name, n in counted.items()),
-            *_refused_rows(at, refused),
-        ]
-        text = columns(rows)
-        at.say(text, text)
+    data = nodes.data_folder(folder)
+    party, paused = parties.read_settings(folder)["party"], (data / nodes.PAUSED).exists()
+    with beside(data) as state:
+        year = epoch_of(SystemClock().now())
+        enrolled, nearly_spent = state.enrolled(year), state.nearly_spent(year)
+        day = words.day(state.meta("enrolled_to"))
+        counts, refused = state.counts(), state.refused()
+    counted = {
+        "requests_answered": counts["answered"],
+        "log_entries": counts["log"],
+        "known_tokens": counts["consent"],
+        "frozen_answers": counts["cell"],
+        "records_nearly_spent": nearly_spent,
+    }
+    at.emit(
+        {"party": party, "paused": paused, "enrolled": enrolled, "enrolled_to": day or None}
+        | counted
+        | {"transport_refusals": refused}
+    )
+    until = at.pick(f"(至 {day})", f" (up to {day})") if day else ""
+    rows = [
+        (at.pick("部门", "party"), party),
+        (at.pick("状态", "state"), _state_words(at, paused)),
+        (at.pick("已登记", "enrolled"), f"{enrolled:,}{until}"),
+        *((at.pick(*_COUNTED[name]), f"{n:,}") for name, n in counted.items()),
+        *_refused_rows(at, refused),
+    ]
+    text = columns(rows)
+    at.say(text, text)
 
 
 @app.command()
-def doctor(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def doctor(at: Terminal, folder: FolderOption) -> None:
     """逐项自检 Check everything a node needs, and say what to do."""
-    at = terminal(lang, json)
-    with reporting(at):
-        good = True
-        for one in doctors.examine(folder):
-            good = good and one.ok is not False
-            _show_finding(at, one)
-        if not good:
-            raise typer.Exit(1)
+    good = True
+    for one in doctors.examine(folder):
+        good = good and one.ok is not False
+        _show_finding(at, one)
+    if not good:
+        raise typer.Exit(1)
 
 
 _COUNTED: Final = {

@@ -3,23 +3,21 @@
 Knows what is shown. Changes nothing, and shows nobody.
 """
 
-import typer
-
 from department_node import node as nodes
 from department_node.beside import beside
 from department_node.mandate_books import Presented
 from federation import catalogue, mandate, words
 from federation.clock import business_date
-from federation.terminal import FolderOption, JsonOption, LangOption, Terminal, reporting, terminal
+from federation.commands import Commands
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
-def mandates(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def mandates(at: Terminal, folder: FolderOption) -> None:
     """列出收到的批量授权 List the batch mandates under which this department was asked."""
-    at = terminal(lang, json)
-    with reporting(at), beside(nodes.data_folder(folder)) as state:
+    with beside(nodes.data_folder(folder)) as state:
         for one in state.mandates.all():
             given, _ = mandate.look(one.document)
             _show(at, one, given, state.mandates.asked(given.id))

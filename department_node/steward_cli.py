@@ -15,11 +15,12 @@ from department_node.beside import beside
 from federation import alert_screen, limits
 from federation import party as parties
 from federation.clock import SystemClock, business_time
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.manifest import PartyRole
-from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
+from federation.terminal import FolderOption, Terminal
 
-app = typer.Typer()
+app = Commands()
 
 Order = Annotated[
     Path, typer.Argument(metavar="ORDER", help="the registrar's signed order 登记方签发的删除令")
@@ -28,16 +29,12 @@ Records = Annotated[bool, typer.Option("--records", help="also which record 同�
 
 
 @app.command()
-def erase(
-    order: Order, folder: FolderOption, lang: LangOption = None, json: JsonOption = False
-) -> None:
+def erase(at: Terminal, order: Order, folder: FolderOption) -> None:
     """执行登记方的删除令 Erase what is kept of a person's consents, on a signed order."""
-    at = terminal(lang, json)
-    with reporting(at):
-        document = _read(order)
-        clock = SystemClock()
-        party = parties.load(folder, PartyRole.NODE, clock.now())
-        done = orders.follow(party, document, clock)
+    document = _read(order)
+    clock = SystemClock()
+    party = parties.load(folder, PartyRole.NODE, clock.now())
+    done = orders.follow(party, document, clock)
     number = done.order.id.hex()
     at.emit(
         {
@@ -59,15 +56,9 @@ def erase(
 
 
 @app.command()
-def alerts(
-    folder: FolderOption,
-    records: Records = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
-) -> None:
+def alerts(at: Terminal, folder: FolderOption, records: Records = False) -> None:
     """列出滥用告警 List what was suspected of misuse, and what became of it."""
-    at = terminal(lang, json)
-    with reporting(at), beside(nodes.data_folder(folder)) as state:
+    with beside(nodes.data_folder(folder)) as state:
         changes = own_alerts.history(state.connection)
         alert_screen.listed(at, changes, records=records)
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from federation.errors import BadInput
 from federation.fields import Fields, read_toml
+from federation.labelled import Labelled
 
 INVALID: Final = "CATALOGUE_INVALID"
 CATEGORIES: Final = 37
@@ -150,17 +151,11 @@ class Predicate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DepartmentKind:
+class DepartmentKind(Labelled):
     """A kind of department and the names it went or goes by."""
 
     id: str
-    zh: str
-    en: str
     aliases: tuple[str, ...]
-
-    def label(self, lang: str) -> str:
-        """Give the name in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True)

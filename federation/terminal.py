@@ -18,10 +18,6 @@ from federation.errors import BadInput, HeduiError
 
 Language = Literal["zh", "en"]
 
-LangOption = Annotated[
-    str | None, typer.Option("--lang", help="zh 中文 / en English (default: from LANG)")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output 供程序读取")]
 FolderOption = Annotated[
     Path,
     typer.Option("--folder", "-C", envvar="HEDUI_FOLDER", help="the party's folder 本方安装目录"),
@@ -32,12 +28,44 @@ EXIT_INPUT: Final = 2
 WIDTH: Final = 100
 
 
+def language(word: str) -> Language:
+    """Accept zh or en.
+
+    Raises:
+        typer.BadParameter: the language is neither.
+    """
+    if word not in {"zh", "en"}:
+        raise typer.BadParameter("zh / en", param_hint="--lang")
+    return "zh" if word == "zh" else "en"
+
+
+def usual() -> Language:
+    """Choose zh or en from HEDUI_LANG, LC_ALL, LC_MESSAGES or LANG; zh if none says."""
+    for name in ("HEDUI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name, "")
+        if value.startswith("en"):
+            return "en"
+        if value.startswith("zh"):
+            return "zh"
+    return "zh"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terminal:
-    """Where a command speaks: in one language, as text or as JSON."""
+    """Where a command speaks: in one language, as text or as JSON; its fields are options."""
 
-    lang: Language
-    json: bool
+    lang: Annotated[
+        Language,
+        typer.Option(
+            "--lang",
+            parser=language,
+            metavar="zh|en",
+            default_factory=usual,
+            show_default="LANG",
+            help="zh 中文 / en English",
+        ),
+    ]
+    json: Annotated[bool, typer.Option("--json", help="machine-readable output 供程序读取")] = False
 
     def say(self, zh: str, en: str) -> None:
         """Print a line for a person; silent when programs read."""
@@ -56,30 +84,6 @@ class Terminal:
     def console(self) -> Console:
         """Give a console of the usual width; plain when piped."""
         return Console(width=WIDTH, highlight=False, soft_wrap=False)
-
-
-def terminal(lang: str | None, as_json: bool = False) -> Terminal:  # noqa: FBT001, FBT002 - two options
-    """Set a terminal up from the options.
-
-    Raises:
-        typer.BadParameter: the language is neither zh nor en.
-    """
-    return Terminal(lang=language(lang), json=as_json)
-
-
-def language(option: str | None) -> Language:
-    """Choose zh or en from ``--lang``, else from LC_ALL, LC_MESSAGES or LANG; zh if none says."""
-    if option is not None:
-        if option not in {"zh", "en"}:
-            raise typer.BadParameter("zh / en", param_hint="--lang")
-        return "zh" if option == "zh" else "en"
-    for name in ("HEDUI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        value = os.environ.get(name, "")
-        if value.startswith("en"):
-            return "en"
-        if value.startswith("zh"):
-            return "zh"
-    return "zh"
 
 
 @contextmanager

@@ -16,15 +16,16 @@ from crypto.keys import SealCost
 from federation import founding, root
 from federation import manifest as manifests
 from federation.clock import SystemClock, business_date, business_time
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.founding import FederationPlan, PartyPlan
 from federation.manifest import PartyRole
-from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
+from federation.terminal import FolderOption, Terminal
 from hedui import membership_cli, rotation_cli
 from hedui.demo.policy import policy_toml
 from hedui.demo.population import STANDARD_FEN
 
-app = typer.Typer(no_args_is_help=True, help="联合体 found a federation, change who takes part")
+app = Commands(no_args_is_help=True, help="联合体 found a federation, change who takes part")
 app.registered_commands += membership_cli.app.registered_commands
 app.add_typer(rotation_cli.rotate_app, name="rotate")
 app.add_typer(rotation_cli.renew_app, name="renew")
@@ -34,6 +35,7 @@ _PARTY_KEYS = {"id", "role", "kind", "zh", "en", "endpoint", "settings"}
 
 @app.command()
 def init(
+    at: Terminal,
     folder: Annotated[Path, typer.Argument(help="an empty folder 空目录")],
     plan: Annotated[
         Path | None, typer.Option(help="federation.toml (see: federation example) 参与方")
@@ -41,47 +43,39 @@ def init(
     policy: Annotated[
         Path | None, typer.Option(help="policy.toml to be signed (see: federation example) 政策")
     ] = None,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """创建根密钥、证书机构和全部参与方 Make root keys, CA and every party's folder."""
-    at = terminal(lang, json)
-    with reporting(at):
-        planned = read_plan(_text(plan, example_plan), _text(policy, example_policy))
-        made = founding.found(folder, planned, lambda party: at.say(f"✓ {party}", f"✓ {party}"))
-        at.emit({"federation": made.federation, "parties": list(made.parties)})
-        at.say(
-            f"联合体 {made.federation}:{len(made.parties)} 方,根密钥 {planned.root_keys} 把,"
-            f"须 {planned.threshold} 把共同签名。\n请把 root/ 移到离线介质,由不同单位分别保管;"
-            "把各方目录交给各方,passphrase 文件与密钥分开保管。",
-            f"federation {made.federation}: {len(made.parties)} parties, {planned.root_keys} root"
-            f" keys of which {planned.threshold} must sign.\nMove root/ to offline media held by"
-            " different bodies; hand each party its folder, and its passphrase file separately.",
-        )
+    planned = read_plan(_text(plan, example_plan), _text(policy, example_policy))
+    made = founding.found(folder, planned, lambda party: at.say(f"✓ {party}", f"✓ {party}"))
+    at.emit({"federation": made.federation, "parties": list(made.parties)})
+    at.say(
+        f"联合体 {made.federation}:{len(made.parties)} 方,根密钥 {planned.root_keys} 把,"
+        f"须 {planned.threshold} 把共同签名。\n请把 root/ 移到离线介质,由不同单位分别保管;"
+        "把各方目录交给各方,passphrase 文件与密钥分开保管。",
+        f"federation {made.federation}: {len(made.parties)} parties, {planned.root_keys} root"
+        f" keys of which {planned.threshold} must sign.\nMove root/ to offline media held by"
+        " different bodies; hand each party its folder, and its passphrase file separately.",
+    )
 
 
 @app.command()
-def show(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def show(at: Terminal, folder: FolderOption) -> None:
     """核验并列出成员名单 Verify a party's manifest and list who takes part."""
-    at = terminal(lang, json)
-    with reporting(at):
-        try:
-            pinned = root.read((folder / "root.json").read_bytes())
-            document = (folder / "manifest.json").read_bytes()
-        except OSError as e:
-            raise BadInput("FILE_MISSING", file="manifest.json", folder=folder.name) from e
-        found = manifests.read(document, pinned, now=SystemClock().now())
-        until = business_time(found.expires).date().isoformat()
-        at.say(
-            f"{found.federation} 第 {found.version} 版,有效至 {until},根签名有效",
-            f"{found.federation} version {found.version}, valid to {until}, root signatures hold",
-        )
-        for entry in found.parties.values():
-            at.emit({"id": entry.id, "role": entry.role.value, "endpoint": entry.endpoint})
-            text = (
-                f"  {entry.id:<22}{entry.role.value:<13}{entry.endpoint:<24}{entry.name(at.lang)}"
-            )
-            at.say(text, text)
+    try:
+        pinned = root.read((folder / "root.json").read_bytes())
+        document = (folder / "manifest.json").read_bytes()
+    except OSError as e:
+        raise BadInput("FILE_MISSING", file="manifest.json", folder=folder.name) from e
+    found = manifests.read(document, pinned, now=SystemClock().now())
+    until = business_time(found.expires).date().isoformat()
+    at.say(
+        f"{found.federation} 第 {found.version} 版,有效至 {until},根签名有效",
+        f"{found.federation} version {found.version}, valid to {until}, root signatures hold",
+    )
+    for entry in found.parties.values():
+        at.emit({"id": entry.id, "role": entry.role.value, "endpoint": entry.endpoint})
+        text = f"  {entry.id:<22}{entry.role.value:<13}{entry.endpoint:<24}{entry.name(at.lang)}"
+        at.say(text, text)
 
 
 @app.command()

@@ -8,31 +8,28 @@ from typing import Annotated
 import typer
 
 from federation import catalogue
-from federation.terminal import JsonOption, LangOption, reporting, terminal
+from federation.commands import Commands
+from federation.terminal import Terminal
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
 def predicates(
-    kind: Annotated[str, typer.Option(help="department kind 部门类别")] = "",
-    lang: LangOption = None,
-    json: JsonOption = False,
+    at: Terminal, kind: Annotated[str, typer.Option(help="department kind 部门类别")] = ""
 ) -> None:
     """列出全部核对项目 List every predicate, with its question in plain words."""
-    at = terminal(lang, json)
-    with reporting(at):
-        for one in catalogue.load():
-            if kind and kind not in one.departments:
-                continue
-            at.emit(
-                {
-                    "id": one.id,
-                    "name": one.name,
-                    "form": one.form.value,
-                    "departments": list(one.departments),
-                    "question": one.question(at.lang),
-                }
-            )
-            text = f"{one.id}  {one.form.value:<10}{one.question(at.lang)}"
-            at.say(text, text)
+    for one in catalogue.load():
+        if kind and kind not in one.departments:
+            continue
+        at.emit(
+            {
+                "id": one.id,
+                "name": one.name,
+                "form": one.form.value,
+                "departments": list(one.departments),
+                "question": one.question(at.lang),
+            }
+        )
+        text = f"{one.id}  {one.form.value:<10}{one.question(at.lang)}"
+        at.say(text, text)

@@ -12,18 +12,20 @@ import typer
 from federation import catalogue, ceremony, keyfile, mandate
 from federation.ceremony import Home
 from federation.clock import SystemClock, business_date
+from federation.commands import Commands
 from federation.errors import BadInput
 from federation.mandate import BatchMandate
 from federation.manifest import PartyRole
-from federation.terminal import JsonOption, LangOption, Terminal, reporting, terminal
+from federation.terminal import Terminal
 from hedui import ceremony_screen
 from hedui.ceremony_screen import HomeArgument
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
 def sign(
+    at: Terminal,
     folder: HomeArgument,
     file: Annotated[Path, typer.Argument(help="the draft, signed or not yet 批量授权文件")],
     key: Annotated[
@@ -33,30 +35,24 @@ def sign(
         Path | None, typer.Option(help="file with the keys' passphrase 口令文件")
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="show it and sign nothing 只看不签")] = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """查看并签署批量授权;各持有人依次签同一文件 Look at a mandate, add root signatures to it."""
-    at = terminal(lang, json)
-    with reporting(at):
-        home = ceremony.open_home(folder, SystemClock().now())
-        document = ceremony_screen.read_file(file)
-        given, _ = mandate.look(document)
-        _check(home, given)
-        _show(at, given)
-        if not show:
-            keys = ceremony_screen.root_keys(home, key or [], passphrase)
-            strangers = [one for one in keys if one.kid not in home.root.keys]
-            if strangers:
-                raise BadInput("ROOT_KEY_UNKNOWN", kid=strangers[0].kid)
-            document = mandate.countersign(document, keys)
-            keyfile.write_private(file, document)
-        signed = len(home.root.signers(mandate.look(document)[1]))
-        missing = max(home.root.threshold - signed, 0)
-        at.emit({"mandate": given.id.hex(), "signed": signed, "missing": missing})
-        at.say(
-            f"根签名 {signed} 个,还缺 {missing} 个", f"{signed} root signatures, {missing} missing"
-        )
+    home = ceremony.open_home(folder, SystemClock().now())
+    document = ceremony_screen.read_file(file)
+    given, _ = mandate.look(document)
+    _check(home, given)
+    _show(at, given)
+    if not show:
+        keys = ceremony_screen.root_keys(home, key or [], passphrase)
+        strangers = [one for one in keys if one.kid not in home.root.keys]
+        if strangers:
+            raise BadInput("ROOT_KEY_UNKNOWN", kid=strangers[0].kid)
+        document = mandate.countersign(document, keys)
+        keyfile.write_private(file, document)
+    signed = len(home.root.signers(mandate.look(document)[1]))
+    missing = max(home.root.threshold - signed, 0)
+    at.emit({"mandate": given.id.hex(), "signed": signed, "missing": missing})
+    at.say(f"根签名 {signed} 个,还缺 {missing} 个", f"{signed} root signatures, {missing} missing")
 
 
 def _check(home: Home, given: BatchMandate) -> None:

@@ -12,8 +12,9 @@ import typer
 from department_node.screen import columns
 from federation import catalogue, ceremony, limits, policy_check, policy_diff
 from federation.clock import SystemClock
+from federation.commands import Commands
 from federation.errors import BadInput, Said
-from federation.terminal import JsonOption, LangOption, Terminal, reporting, terminal
+from federation.terminal import Terminal
 from hedui import (
     policy_changes,
     policy_checking,
@@ -27,7 +28,7 @@ from hedui.policy_files import Document
 from hedui.policy_screen import Shown
 from hedui.policy_signing import Proposal
 
-app = typer.Typer(no_args_is_help=True, help="政策 explain, compare, check and sign the policy")
+app = Commands(no_args_is_help=True, help="政策 explain, compare, check and sign the policy")
 
 FileOption = Annotated[
     Path | None,
@@ -50,6 +51,7 @@ _MARKS: Final = {True: "✓", False: "✗", None: "▲"}
 
 @app.command()
 def explain(
+    at: Terminal,
     predicates: Annotated[
         list[str] | None, typer.Argument(metavar="[P29 …]", help="in detail 详细说明的项目")
     ] = None,
@@ -64,74 +66,65 @@ def explain(
         ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="every question in detail 全部详列")] = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """说明政策:可以问什么、最多能知道什么 Say what may be asked, and what it tells at most."""
-    at = terminal(lang, json)
-    with reporting(at):
-        document = _document(file, folder, root)
-        sizes = tuple(sorted(set(members or (1,))))
-        if len(sizes) > limits.SIZES_A_QUANTITY:
-            raise typer.BadParameter(f"≤ {limits.SIZES_A_QUANTITY}", param_hint="--members")
-        shown = Shown(policy=document.policy, catalogue=catalogue.load(), members=sizes)
-        wanted = [one.upper() for one in predicates or ()]
-        for one in wanted:
-            _known(one, shown)
-        rules = shown.rules(wanted, catalogue.kind(kind).id if kind else "")
-        policy_screen.head(document.policy, document.state().text(at.lang), at)
-        if wanted or full:
-            for rule in rules:
-                policy_screen.detail(shown, rule, at)
-        else:
-            policy_screen.overview(shown, rules, at)
+    document = _document(file, folder, root)
+    sizes = tuple(sorted(set(members or (1,))))
+    if len(sizes) > limits.SIZES_A_QUANTITY:
+        raise typer.BadParameter(f"≤ {limits.SIZES_A_QUANTITY}", param_hint="--members")
+    shown = Shown(policy=document.policy, catalogue=catalogue.load(), members=sizes)
+    wanted = [one.upper() for one in predicates or ()]
+    for one in wanted:
+        _known(one, shown)
+    rules = shown.rules(wanted, catalogue.kind(kind).id if kind else "")
+    policy_screen.head(document.policy, document.state().text(at.lang), at)
+    if wanted or full:
+        for rule in rules:
+            policy_screen.detail(shown, rule, at)
+    else:
+        policy_screen.overview(shown, rules, at)
 
 
 @app.command()
 def diff(
+    at: Terminal,
     old: Annotated[Path, typer.Argument(help="policy.toml or policy.json 旧政策")],
     new: Annotated[Path, typer.Argument(help="policy.toml or policy.json 新政策")],
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """比较两版政策:什么变了、影响谁 Say what a new version changes, and for whom."""
-    at = terminal(lang, json)
-    with reporting(at):
-        before, after = (policy_files.read(path).policy for path in (old, new))
-        known = catalogue.load()
-        found = policy_diff.compare(before, after, known)
-        compared = Compared(old=before, new=after, catalogue=known, difference=found)
-        policy_changes.show(compared, at)
-        policy_check.check_successor(before, after, known)
+    before, after = (policy_files.read(path).policy for path in (old, new))
+    known = catalogue.load()
+    found = policy_diff.compare(before, after, known)
+    compared = Compared(old=before, new=after, catalogue=known, difference=found)
+    policy_changes.show(compared, at)
+    policy_check.check_successor(before, after, known)
 
 
 @app.command()
 def check(
+    at: Terminal,
     file: Annotated[
         Path | None, typer.Argument(metavar="[policy.toml]", help="default: the folder's 政策文件")
     ] = None,
     folder: HomeOption = None,
     root: RootOption = None,
     previous: PreviousOption = None,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """核查政策:签名、版本、期限、规则、本节点能否回答 Check signatures, version, dates, law."""
-    at = terminal(lang, json)
-    with reporting(at):
-        document = _document(file, folder, root)
-        before = policy_files.read(previous, root).policy if previous else None
-        policy_screen.head(document.policy, document.state().text(at.lang), at)
-        good = True
-        for one in policy_checking.examine(document, before, folder, catalogue.load()):
-            good = good and one.ok is not False
-            _show_finding(one, at)
-        if not good:
-            raise typer.Exit(1)
+    document = _document(file, folder, root)
+    before = policy_files.read(previous, root).policy if previous else None
+    policy_screen.head(document.policy, document.state().text(at.lang), at)
+    good = True
+    for one in policy_checking.examine(document, before, folder, catalogue.load()):
+        good = good and one.ok is not False
+        _show_finding(one, at)
+    if not good:
+        raise typer.Exit(1)
 
 
 @app.command()
 def sign(
+    at: Terminal,
     file: Annotated[
         Path | None, typer.Argument(metavar="[policy.toml]", help="default: what waits 待签政策")
     ] = None,
@@ -147,25 +140,21 @@ def sign(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show, do not sign 只看不签")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask 不再询问")] = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """在创建者目录中签署新政策,可分几次 Sign a new policy in the founder's folder, in sittings."""
-    at = terminal(lang, json)
     if folder is None:
         raise typer.BadParameter("--folder", param_hint="-C")
-    with reporting(at):
-        home = ceremony.open_home(folder, SystemClock().now())
-        proposal = policy_signing.prepare(home, policy_files.load(file) if file else None)
-        _show_proposal(proposal, at)
-        if dry_run:
-            at.say("只看不签,没有写出任何文件", "nothing was signed and nothing written")
-            return
-        keys = policy_signing.open_keys(home, key or [], passphrase)
-        if not yes:
-            _ask(len(keys), at)
-        others = [policy_files.load(one) for one in copy or ()]
-        _show_signed(proposal, policy_signing.sign(proposal, keys, others), at)
+    home = ceremony.open_home(folder, SystemClock().now())
+    proposal = policy_signing.prepare(home, policy_files.load(file) if file else None)
+    _show_proposal(proposal, at)
+    if dry_run:
+        at.say("只看不签,没有写出任何文件", "nothing was signed and nothing written")
+        return
+    keys = policy_signing.open_keys(home, key or [], passphrase)
+    if not yes:
+        _ask(len(keys), at)
+    others = [policy_files.load(one) for one in copy or ()]
+    _show_signed(proposal, policy_signing.sign(proposal, keys, others), at)
 
 
 def _show_proposal(proposal: Proposal, at: Terminal) -> None:

@@ -13,16 +13,18 @@ from coordinator.regional.filing import Filed
 from crypto import envelope
 from federation import ceremony, keyfile
 from federation.clock import SystemClock
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import JsonOption, LangOption, reporting, terminal
+from federation.terminal import Terminal
 from hedui import ceremony_screen
 from hedui.ceremony_screen import HomeArgument
 
-app = typer.Typer()
+app = Commands()
 
 
 @app.command()
 def sign(
+    at: Terminal,
     folder: HomeArgument,
     files: Annotated[list[Path], typer.Argument(help=".toml, or .json signed before 项目文件")],
     out: Annotated[
@@ -34,30 +36,26 @@ def sign(
     passphrase: Annotated[
         Path | None, typer.Option(help="file with the keys' passphrase 口令文件")
     ] = None,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """签署项目文件;各持有人依次签同一 .json Sign files of programmes, in sittings if need be."""
-    at = terminal(lang, json)
-    with reporting(at):
-        home = ceremony.open_home(folder, SystemClock().now())
-        read = [(path, filing.look(ceremony_screen.read_file(path))) for path in files]
-        given = [
-            Filed(name=path.name, text=filing.text_of(found, path.name), signed=False)
-            for path, found in read
-        ]
-        filing.stand(filing.merged(filing.shipped(), given))
-        keys = ceremony_screen.root_keys(home, key or [], passphrase)
-        strangers = [one for one in keys if one.kid not in home.root.keys]
-        if strangers:
-            raise BadInput("ROOT_KEY_UNKNOWN", kid=strangers[0].kid)
-        for path, found in read:
-            document = filing.countersign(found, keys)
-            target = (out or path.parent) / f"{path.stem}.json"
-            keyfile.write_private(target, envelope.to_json(document))
-            missing = max(home.root.threshold - len(home.root.signers(document)), 0)
-            at.emit({"file": target.name, "missing": missing})
-            at.say(
-                f"{target.name}:还缺 {missing} 个根签名",
-                f"{target.name}: {missing} root signatures missing",
-            )
+    home = ceremony.open_home(folder, SystemClock().now())
+    read = [(path, filing.look(ceremony_screen.read_file(path))) for path in files]
+    given = [
+        Filed(name=path.name, text=filing.text_of(found, path.name), signed=False)
+        for path, found in read
+    ]
+    filing.stand(filing.merged(filing.shipped(), given))
+    keys = ceremony_screen.root_keys(home, key or [], passphrase)
+    strangers = [one for one in keys if one.kid not in home.root.keys]
+    if strangers:
+        raise BadInput("ROOT_KEY_UNKNOWN", kid=strangers[0].kid)
+    for path, found in read:
+        document = filing.countersign(found, keys)
+        target = (out or path.parent) / f"{path.stem}.json"
+        keyfile.write_private(target, envelope.to_json(document))
+        missing = max(home.root.threshold - len(home.root.signers(document)), 0)
+        at.emit({"file": target.name, "missing": missing})
+        at.say(
+            f"{target.name}:还缺 {missing} 个根签名",
+            f"{target.name}: {missing} root signatures missing",
+        )

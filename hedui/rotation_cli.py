@@ -16,16 +16,17 @@ from federation import party as parties
 from federation.ceremony import Home
 from federation.certificates import Authority
 from federation.clock import SystemClock
+from federation.commands import Commands
 from federation.errors import BadInput, Said
 from federation.founding import CA_KEY, DAY, OFFLINE, ROOT_KEY, ROOT_LIFE
 from federation.manifest import Manifest
 from federation.renewal import Renewal
-from federation.terminal import FolderOption, JsonOption, LangOption, Terminal, reporting, terminal
+from federation.terminal import FolderOption, Terminal
 from hedui import ceremony_screen
 from hedui.ceremony_screen import DryRunOption, HomeArgument, KeysOption, read_file
 
-rotate_app = typer.Typer(no_args_is_help=True, help="更换 exchange keys, certificates, the root")
-renew_app = typer.Typer(no_args_is_help=True, help="本方更新 a party's own next key or certificate")
+rotate_app = Commands(no_args_is_help=True, help="更换 exchange keys, certificates, the root")
+renew_app = Commands(no_args_is_help=True, help="本方更新 a party's own next key or certificate")
 
 OutOption = Annotated[
     Path | None, typer.Option(help="file for the request (default: in the folder) 申请文件")
@@ -34,6 +35,7 @@ OutOption = Annotated[
 
 @rotate_app.command("party")
 def rotate_party(
+    at: Terminal,
     folder: HomeArgument,
     party: Annotated[str, typer.Argument(help="the party's id 代号")],
     request: Annotated[
@@ -45,26 +47,22 @@ def rotate_party(
         bool, typer.Option("--retire", help="withdraw all but the newest 撤下旧的")
     ] = False,
     dry_run: DryRunOption = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """更换一方的密钥或证书:新旧并存,再撤旧 List a party's next key or certificate; retire old."""
-    at = terminal(lang, json)
-    with reporting(at):
-        home = ceremony_screen.home(folder)
-        after = home.manifest
-        make = not retire and not endpoint
-        for document in _requests(home, party, request, make=make, dry_run=dry_run):
-            after = _granted(home, after, renewal.read(document, home.manifest.party(party)))
-        if endpoint:
-            after = changes.move(after, party, endpoint, home.edition())
-        if retire:
-            after = changes.retire(after, party, home.edition())
-        if dry_run and after == home.manifest:
-            made = Said(f"{party} 将有下一把密钥和证书", f"{party} gets a next key and certificate")
-            ceremony_screen.dry(at, [made])
-            return
-        _finish(at, home, after, dry_run=dry_run)
+    home = ceremony_screen.home(folder)
+    after = home.manifest
+    make = not retire and not endpoint
+    for document in _requests(home, party, request, make=make, dry_run=dry_run):
+        after = _granted(home, after, renewal.read(document, home.manifest.party(party)))
+    if endpoint:
+        after = changes.move(after, party, endpoint, home.edition())
+    if retire:
+        after = changes.retire(after, party, home.edition())
+    if dry_run and after == home.manifest:
+        made = Said(f"{party} 将有下一把密钥和证书", f"{party} gets a next key and certificate")
+        ceremony_screen.dry(at, [made])
+        return
+    _finish(at, home, after, dry_run=dry_run)
 
 
 def _requests(
@@ -97,28 +95,25 @@ def _granted(home: Home, after: Manifest, asked: Renewal) -> Manifest:
 
 @rotate_app.command("ca")
 def rotate_ca(
+    at: Terminal,
     folder: HomeArgument,
     retire: Annotated[
         bool, typer.Option("--retire", help="withdraw the old authority 撤下旧机构")
     ] = False,
     dry_run: DryRunOption = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """更换证书机构:新旧并存,再撤旧 Make a new certificate authority; retire the old one later."""
-    at = terminal(lang, json)
-    with reporting(at):
-        home = ceremony_screen.home(folder)
-        if retire:
-            _finish(at, home, _one_authority(home), dry_run=dry_run)
-            return
-        days = (home.manifest.expires - home.manifest.issued) // DAY * ROOT_LIFE
-        made = certificates.make_authority(home.manifest.federation, home.now, days)
-        newest = certificates.issuers(home.manifest.ca)[0]
-        after = changes.with_authorities(home.manifest, made.certificate + newest, home.edition())
-        if not dry_run:
-            _keep_authority(home, made)
-        _finish(at, home, after, dry_run=dry_run)
+    home = ceremony_screen.home(folder)
+    if retire:
+        _finish(at, home, _one_authority(home), dry_run=dry_run)
+        return
+    days = (home.manifest.expires - home.manifest.issued) // DAY * ROOT_LIFE
+    made = certificates.make_authority(home.manifest.federation, home.now, days)
+    newest = certificates.issuers(home.manifest.ca)[0]
+    after = changes.with_authorities(home.manifest, made.certificate + newest, home.edition())
+    if not dry_run:
+        _keep_authority(home, made)
+    _finish(at, home, after, dry_run=dry_run)
 
 
 def _one_authority(home: Home) -> Manifest:
@@ -146,6 +141,7 @@ def _keep_authority(home: Home, made: Authority) -> None:
 
 @rotate_app.command("root")
 def rotate_root(
+    at: Terminal,
     folder: HomeArgument,
     key: Annotated[
         list[str] | None, typer.Option("--key", help="kid to be replaced (default: all) 编号")
@@ -154,27 +150,23 @@ def rotate_root(
         int | None, typer.Option(min=1, help="how many must sign from now on 签名门槛")
     ] = None,
     dry_run: DryRunOption = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """更换根密钥:须旧、新两套各够数签名 Exchange root keys: enough old and enough new ones sign."""
-    at = terminal(lang, json)
-    with reporting(at):
-        home = ceremony_screen.home(folder)
-        old = home.chain.newest
-        gone = set(key or old.root.keys)
-        unknown = gone - old.root.keys.keys()
-        if unknown:
-            raise BadInput("ROOT_KEY_UNKNOWN", kid=min(unknown))
-        fresh = [SigningKey.generate() for _ in gone]
-        kept = {kid: one for kid, one in old.root.keys.items() if kid not in gone}
-        listed = kept | {one.kid: one.verify_key for one in fresh}
-        after = changes.next_root(old, listed, threshold or old.root.threshold, home.now)
-        if dry_run:
-            ceremony_screen.dry(at, changes.describe_root(old, after))
-            return
-        _keep_roots(home, fresh)
-        ceremony_screen.settle(at, home, {"root.json": root.write(after)})
+    home = ceremony_screen.home(folder)
+    old = home.chain.newest
+    gone = set(key or old.root.keys)
+    unknown = gone - old.root.keys.keys()
+    if unknown:
+        raise BadInput("ROOT_KEY_UNKNOWN", kid=min(unknown))
+    fresh = [SigningKey.generate() for _ in gone]
+    kept = {kid: one for kid, one in old.root.keys.items() if kid not in gone}
+    listed = kept | {one.kid: one.verify_key for one in fresh}
+    after = changes.next_root(old, listed, threshold or old.root.threshold, home.now)
+    if dry_run:
+        ceremony_screen.dry(at, changes.describe_root(old, after))
+        return
+    _keep_roots(home, fresh)
+    ceremony_screen.settle(at, home, {"root.json": root.write(after)})
 
 
 def _keep_roots(home: Home, fresh: list[SigningKey]) -> None:
@@ -188,35 +180,20 @@ def _keep_roots(home: Home, fresh: list[SigningKey]) -> None:
 
 @rotate_app.command("epoch")
 def rotate_epoch(
-    folder: HomeArgument,
-    keys: KeysOption = None,
-    dry_run: DryRunOption = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
+    at: Terminal, folder: HomeArgument, keys: KeysOption = None, dry_run: DryRunOption = False
 ) -> None:
     """列入明年的假名公钥,撤下到期的年度 List next year's pseudonym keys, let ended years go."""
-    at = terminal(lang, json)
-    with reporting(at):
-        home = ceremony_screen.home(folder)
-        wanted = changes.missing_epochs(home.manifest, home.now)
-        listed = ceremony_screen.pseudonym_keys(home, wanted, keys) if wanted else {}
-        _finish(
-            at, home, changes.with_epochs(home.manifest, listed, home.edition()), dry_run=dry_run
-        )
+    home = ceremony_screen.home(folder)
+    wanted = changes.missing_epochs(home.manifest, home.now)
+    listed = ceremony_screen.pseudonym_keys(home, wanted, keys) if wanted else {}
+    _finish(at, home, changes.with_epochs(home.manifest, listed, home.edition()), dry_run=dry_run)
 
 
 @rotate_app.command("manifest")
-def rotate_manifest(
-    folder: HomeArgument,
-    dry_run: DryRunOption = False,
-    lang: LangOption = None,
-    json: JsonOption = False,
-) -> None:
+def rotate_manifest(at: Terminal, folder: HomeArgument, dry_run: DryRunOption = False) -> None:
     """重签成员清单,延长有效期 Issue the manifest anew, for as long again."""
-    at = terminal(lang, json)
-    with reporting(at):
-        home = ceremony_screen.home(folder)
-        _finish(at, home, changes.extend(home.manifest, home.edition()), dry_run=dry_run)
+    home = ceremony_screen.home(folder)
+    _finish(at, home, changes.extend(home.manifest, home.edition()), dry_run=dry_run)
 
 
 def _finish(at: Terminal, home: Home, after: Manifest, *, dry_run: bool) -> None:
@@ -227,25 +204,17 @@ def _finish(at: Terminal, home: Home, after: Manifest, *, dry_run: bool) -> None
 
 
 @renew_app.command("key")
-def renew_key(
-    folder: FolderOption, out: OutOption = None, lang: LangOption = None, json: JsonOption = False
-) -> None:
+def renew_key(at: Terminal, folder: FolderOption, out: OutOption = None) -> None:
     """生成下一把签名密钥并写出申请 Make the next signing key, and ask to have it listed."""
-    at = terminal(lang, json)
-    with reporting(at):
-        asked = renewal.ask_for_key(folder, SystemClock().now())
-        _written(at, out or folder / "renewal-key.json", asked)
+    asked = renewal.ask_for_key(folder, SystemClock().now())
+    _written(at, out or folder / "renewal-key.json", asked)
 
 
 @renew_app.command("certificate")
-def renew_certificate(
-    folder: FolderOption, out: OutOption = None, lang: LangOption = None, json: JsonOption = False
-) -> None:
+def renew_certificate(at: Terminal, folder: FolderOption, out: OutOption = None) -> None:
     """生成下一把连接密钥并写出证书申请 Make the next connection key, ask for its certificate."""
-    at = terminal(lang, json)
-    with reporting(at):
-        asked = renewal.ask_for_certificate(folder, SystemClock().now())
-        _written(at, out or folder / "renewal-certificate.json", asked)
+    asked = renewal.ask_for_certificate(folder, SystemClock().now())
+    _written(at, out or folder / "renewal-certificate.json", asked)
 
 
 def _written(at: Terminal, out: Path, asked: bytes) -> None:
@@ -265,16 +234,14 @@ def _written(at: Terminal, out: Path, asked: bytes) -> None:
 
 
 @renew_app.command("switch")
-def renew_switch(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def renew_switch(at: Terminal, folder: FolderOption) -> None:
     """换用清单已列入的新密钥 Use the next keys that the manifest lists by now."""
-    at = terminal(lang, json)
-    with reporting(at):
-        installed = parties.load(folder, None, SystemClock().now())
-        switched = renewal.switch(folder, installed.entry)
-        at.emit({"party": installed.id, "switched": switched})
-        at.say(
-            f"{installed.id} 已换用 {'、'.join(switched)};运行中的程序几秒内自动换用。"
-            "各方都装上新清单后,请根密钥持有人撤下旧的:hedui federation rotate party --retire。",
-            f"{installed.id} now uses {', '.join(switched)}; a running program takes it over within"
-            " seconds. Then have the old one withdrawn: hedui federation rotate party --retire.",
-        )
+    installed = parties.load(folder, None, SystemClock().now())
+    switched = renewal.switch(folder, installed.entry)
+    at.emit({"party": installed.id, "switched": switched})
+    at.say(
+        f"{installed.id} 已换用 {'、'.join(switched)};运行中的程序几秒内自动换用。"
+        "各方都装上新清单后,请根密钥持有人撤下旧的:hedui federation rotate party --retire。",
+        f"{installed.id} now uses {', '.join(switched)}; a running program takes it over within"
+        " seconds. Then have the old one withdrawn: hedui federation rotate party --retire.",
+    )

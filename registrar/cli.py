@@ -4,29 +4,21 @@ Knows what an operator may see: numbers, states and counts, never a person. Does
 """
 
 import itertools
-import logging
-import signal
 from dataclasses import asdict, dataclass
-from threading import Event
 from typing import Annotated, Final
 
 import typer
 
 from federation import party as installation
 from federation.clock import SystemClock, business_time
+from federation.commands import Commands
 from federation.enrolment import ID, NAME
 from federation.errors import Refused
 from federation.limits import STATUS_ENTRIES
 from federation.log import log_cli
 from federation.manifest import PartyRole
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.serving import log_warnings, until_stopped
+from federation.terminal import FolderOption, Terminal
 from registrar import config, endings, erasing_cli, mandates_cli, server
 from registrar.config import Settings
 from registrar.consents import Consent
@@ -35,8 +27,8 @@ from registrar.opening import opened, opened_log, operator
 from registrar.rolls import Growth
 from registrar.transaction import Transaction
 
-app = typer.Typer(help="登记方 The registrar: consents, tokens, pseudonyms", no_args_is_help=True)
-consent_app = typer.Typer(help="单份同意书 One consent", no_args_is_help=True)
+app = Commands(help="登记方 The registrar: consents, tokens, pseudonyms", no_args_is_help=True)
+consent_app = Commands(help="单份同意书 One consent", no_args_is_help=True)
 app.add_typer(consent_app, name="consent")
 app.registered_commands += mandates_cli.app.registered_commands
 app.add_typer(mandates_cli.mandate_app, name="mandate")
@@ -53,78 +45,54 @@ Number = Annotated[str, typer.Argument(help="同意书编号 the consent's numbe
 
 
 @app.command()
-def serve(folder: FolderOption, lang: LangOption = None, json: JsonOption = False) -> None:
+def serve(at: Terminal, folder: FolderOption) -> None:
     """运行登记方直至停止 Answer until stopped (SIGTERM, Ctrl-C)."""
-    at = terminal(lang, json)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with reporting(at):
-        clock = SystemClock()
-        party = installation.load(folder, PartyRole.REGISTRAR, clock.now())
-        running = server.build(party, clock)
-        running.start()
-        at.emit({"party": party.id, "port": running.port})
-        address = party.listen
-        at.say(f"{party.id} 正在 {address} 应答", f"{party.id} answers on {address}")
-        stop.wait()
-        running.stop()
+    log_warnings()
+    clock = SystemClock()
+    party = installation.load(folder, PartyRole.REGISTRAR, clock.now())
+    until_stopped(at, party, server.build(party, clock))
 
 
 @app.command()
-def consents(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
+def consents(at: Terminal, folder: FolderOption) -> None:
     """列出同意书及其签字情况 List all consents and whether their signatures are there."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.read() as view:
+    with opened(folder) as store, store.read() as view:
         found = [view.by_number(number) for number in view.numbers()]
     rows = [_row(consent) for consent in found if consent]
     _say_rows(at, rows)
 
 
 @consent_app.command()
-def revoke(
-    number: Number, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
-) -> None:
+def revoke(at: Terminal, number: Number, folder: FolderOption) -> None:
     """撤回同意书及其全部令牌,不可恢复 End a consent and all its tokens for good."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.write() as tx:
+    with opened(folder) as store, store.write() as tx:
         tx.revoke(_find(tx, number), operator(folder))
         rows = [_row(one) for one in tx.of_signature(number)]
     _say_rows(at, rows)
 
 
 @consent_app.command()
-def suspend(
-    number: Number, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
-) -> None:
+def suspend(at: Terminal, number: Number, folder: FolderOption) -> None:
     """暂停同意书,例如有异议待处理 Let a consent rest, for instance while an objection is open."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.write() as tx:
+    with opened(folder) as store, store.write() as tx:
         endings.suspend(tx, _find(tx, number), operator(folder))
         rows = [_row(one) for one in tx.of_signature(number)]
     _say_rows(at, rows)
 
 
 @consent_app.command()
-def resume(
-    number: Number, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
-) -> None:
+def resume(at: Terminal, number: Number, folder: FolderOption) -> None:
     """解除登记方的暂停 Lift the registrar's own suspension; a coordinator lifts its own."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.write() as tx:
+    with opened(folder) as store, store.write() as tx:
         endings.resume(tx, _find(tx, number), operator(folder))
         rows = [_row(one) for one in tx.of_signature(number)]
     _say_rows(at, rows)
 
 
 @consent_app.command()
-def household(
-    number: Number, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
-) -> None:
+def household(at: Terminal, number: Number, folder: FolderOption) -> None:
     """家庭成员变动:结束该户的全部同意书 The household has changed: end all its consents."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.write() as tx:
+    with opened(folder) as store, store.write() as tx:
         ended = endings.end_household(tx, _find(tx, number), operator(folder))
         rows = [_row(_find(tx, one)) for one in ended]
     _say_rows(at, rows)
@@ -132,14 +100,12 @@ def household(
 
 @app.command()
 def status(
+    at: Terminal,
     department: Annotated[str, typer.Argument(help="部门代号 the department's id")],
     folder: FolderOption,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """查看某部门各份状态列表的用量 Count the entries of a department's status lists."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.read() as view:
+    with opened(folder) as store, store.read() as view:
         lists = view.entries.usage(department)
     rows = [asdict(one) for one in lists]
     at.emit({"department": department, "entries": STATUS_ENTRIES, "lists": rows})
@@ -153,10 +119,9 @@ def status(
 
 
 @app.command()
-def rolls(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
+def rolls(at: Terminal, folder: FolderOption) -> None:
     """列出各部门申报的名册人数及每次增长 List the rolls departments declared, and every growth."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.read() as view:
+    with opened(folder) as store, store.read() as view:
         settings = config.parse(installation.read_settings(folder).get("registrar", {}))
         years = itertools.groupby(view.rolls.growths(), lambda one: (one.department, one.epoch))
         found = [_declared(list(growths), view, settings) for _, growths in years]

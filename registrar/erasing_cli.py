@@ -13,22 +13,16 @@ import typer
 from federation import keyfile
 from federation import party as installation
 from federation.clock import SystemClock, business_time
+from federation.commands import Commands
 from federation.erasure import Reason
 from federation.errors import BadInput
 from federation.manifest import PartyRole
-from federation.terminal import (
-    FolderOption,
-    JsonOption,
-    LangOption,
-    Terminal,
-    reporting,
-    terminal,
-)
+from federation.terminal import FolderOption, Terminal
 from registrar import erasing
 from registrar.erasing import Ground, Signed
 from registrar.opening import opened
 
-app = typer.Typer()
+app = Commands()
 
 ORDERS: Final = "erasures"
 Who = Annotated[
@@ -43,40 +37,27 @@ Out = Annotated[Path | None, typer.Option("--out", help="删除令写入此目�
 
 
 @app.command()
-def erase(
-    who: Who,
-    folder: FolderOption,
-    reason: Why,
-    out: Out = None,
-    json: JsonOption = False,
-    lang: LangOption = None,
-) -> None:
+def erase(at: Terminal, who: Who, folder: FolderOption, reason: Why, out: Out = None) -> None:
     """删除已无有效同意书之人,并签发删除令 Erase people whose consents have all ended."""
-    at = terminal(lang, json)
-    with reporting(at):
-        places = [erasing.place(one) for one in who]
-        now = SystemClock().now()
-        party = installation.load(folder, PartyRole.REGISTRAR, now)
-        with opened(folder) as store, _writing_to(out or folder / ORDERS) as write:
-            with store.write() as tx:
-                signed = erasing.erase(tx, party, places, Ground(reason=reason, at=now))
-            store.scrub()
-            write(signed)
+    places = [erasing.place(one) for one in who]
+    now = SystemClock().now()
+    party = installation.load(folder, PartyRole.REGISTRAR, now)
+    with opened(folder) as store, _writing_to(out or folder / ORDERS) as write:
+        with store.write() as tx:
+            signed = erasing.erase(tx, party, places, Ground(reason=reason, at=now))
+        store.scrub()
+        write(signed)
     _say(at, signed)
 
 
 @app.command()
-def erasures(
-    folder: FolderOption, out: Out = None, json: JsonOption = False, lang: LangOption = None
-) -> None:
+def erasures(at: Terminal, folder: FolderOption, out: Out = None) -> None:
     """列出已签发的删除令,并可重新写出 List the orders to erase, and write them again."""
-    at = terminal(lang, json)
-    with reporting(at):
-        with opened(folder) as store:
-            signed = list(erasing.orders(store.book()))
-        if out:
-            with _writing_to(out) as write:
-                write(signed)
+    with opened(folder) as store:
+        signed = list(erasing.orders(store.book()))
+    if out:
+        with _writing_to(out) as write:
+            write(signed)
     _say(at, signed)
 
 

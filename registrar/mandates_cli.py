@@ -7,13 +7,14 @@ from typing import Annotated, Final
 
 import typer
 
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import FolderOption, JsonOption, LangOption, reporting, terminal
+from federation.terminal import FolderOption, Terminal
 from registrar.mandate_rows import Recorded
 from registrar.opening import opened, operator
 
-app = typer.Typer()
-mandate_app = typer.Typer(help="单份批量授权 One batch mandate", no_args_is_help=True)
+app = Commands()
+mandate_app = Commands(help="单份批量授权 One batch mandate", no_args_is_help=True)
 
 _STATES: Final = {
     "RECORDING": ("登记中", "being recorded"),
@@ -23,10 +24,9 @@ _STATES: Final = {
 
 
 @app.command()
-def mandates(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
+def mandates(at: Terminal, folder: FolderOption) -> None:
     """列出批量授权及其名单情况 List batch mandates and how much of their lists is recorded."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.read() as view:
+    with opened(folder) as store, store.read() as view:
         found = view.mandates.all()
     for one in found:
         state = _state(one)
@@ -46,14 +46,12 @@ def mandates(folder: FolderOption, json: JsonOption = False, lang: LangOption = 
 
 @mandate_app.command()
 def revoke(
+    at: Terminal,
     number: Annotated[str, typer.Argument(help="批量授权编号 the mandate's id, see mandates")],
     folder: FolderOption,
-    json: JsonOption = False,
-    lang: LangOption = None,
 ) -> None:
     """撤销批量授权及其各部门名单,不可恢复 End a batch mandate and its lists for good."""
-    at = terminal(lang, json)
-    with reporting(at), opened(folder) as store, store.write() as tx:
+    with opened(folder) as store, store.write() as tx:
         found = [one for one in tx.mandates.all() if one.id.hex() == number.lower()]
         if not found:
             raise BadInput("MANDATE_UNKNOWN")

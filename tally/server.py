@@ -12,6 +12,7 @@ from federation import founding
 from federation import party as installation
 from federation.clock import Clock, business_date
 from federation.errors import BadInput, Unavailable
+from federation.filling import Filler
 from federation.log.checking import Rules
 from federation.log.keeper import Keeper, Plan
 from federation.party import Party
@@ -26,7 +27,6 @@ from federation.wire.server import Service
 from tally import config
 from tally.config import Settings
 from tally.desk import Desk
-from tally.filling import Filler
 from tally.referee import Referee, Secrets
 from tally.rpc import SERVICE, TallyRpc
 from tally.store import FILE, Store
@@ -148,7 +148,7 @@ def build(party: Party, clock: Clock) -> TallyServer:
             _watch=Watch(party, clock, renewed),
             _keeper=keeper,
             _status=status,
-            _filler=Filler(keys.pool),
+            _filler=Filler(keys.pool.fill_one),
             _rpc=rpc,
             _clock=clock,
             _settings=settings,

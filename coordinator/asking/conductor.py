@@ -18,7 +18,7 @@ from itertools import groupby
 from random import random as chance
 from threading import Event as Flag
 from threading import Lock
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from coordinator.asking.flow import Flow
 from coordinator.asking.journal import Batch, Journal, Received
@@ -75,15 +75,19 @@ class Patience:
         return min(doubled, self.longest_pause) * (0.5 + jitter / 2)
 
 
+J = TypeVar("J")
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """What the conductor works through; ``jitter`` gives a factor from 0 to 1.
+class Ports(Generic[J, T]):
+    """What a conductor works through; ``jitter`` gives a factor from 0 to 1.
 
     ``check_sound`` raises where the log is not what it was: then nobody is asked.
     """
 
-    journal: Journal
-    transport: Transport
+    journal: J
+    transport: T
     clock: Clock
     random: Callable[[int], bytes] = field(default=os.urandom)
     jitter: Callable[[], float] = field(default=chance)
@@ -145,7 +149,7 @@ class Conductor:
         self,
         asker: Asker,
         keys: Mapping[str, Mapping[str, VerifyKey]],
-        ports: Ports,
+        ports: Ports[Journal, Transport],
         patience: Patience,
         workers: int = 16,
     ) -> None:
@@ -216,7 +220,7 @@ class Lane:
         asker: Asker,
         department: str,
         keys: Mapping[str, VerifyKey],
-        ports: Ports,
+        ports: Ports[Journal, Transport],
         control: _Control,
     ) -> None:
         self._asker = asker

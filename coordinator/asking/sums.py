@@ -5,16 +5,13 @@ Every run draws a seed of its own, which is sealed to the auditor before anythin
 know what a run's messages say (``rounds``), nor what an outcome means to anybody.
 """
 
-import os
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from random import random as chance
 from typing import Final
 
-from coordinator.asking.conductor import Event, Patience, Progress, State, one_at_a_time
+from coordinator.asking.conductor import Event, Patience, Ports, Progress, State, one_at_a_time
 from coordinator.asking.requests import Asker
 from coordinator.asking.rounds import Rounds, Terms, prepare
 from coordinator.asking.sum_journal import End, NewRun, SumJournal
@@ -25,7 +22,6 @@ from coordinator.asking.transport import SumTransport
 from crypto import comparison, sealing
 from crypto.keys import VerifyKey
 from federation import summing
-from federation.clock import Clock
 from federation.errors import Refused
 from federation.group import Group
 from federation.policy import Policy
@@ -45,22 +41,6 @@ class Circle:
     keys: Mapping[str, Mapping[str, VerifyKey]] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SumPorts:
-    """What sums are asked through; ``jitter`` gives a factor from 0 to 1.
-
-    ``check_sound`` raises where the log is not what it was: then nobody is asked.
-    """
-
-    journal: SumJournal
-    transport: SumTransport
-    clock: Clock
-    random: Callable[[int], bytes] = field(default=os.urandom)
-    jitter: Callable[[], float] = field(default=chance)
-    check_sound: Callable[[], None] = field(default=lambda: None)
-    monotonic: Callable[[], float] = field(default=time.monotonic)
-
-
 @dataclass(frozen=True, slots=True)
 class SumsRan:
     """How many sums were told, refused for good, or left open."""
@@ -77,7 +57,7 @@ class SumConductor:
         self,
         asker: Asker,
         circle: Circle,
-        ports: SumPorts,
+        ports: Ports[SumJournal, SumTransport],
         patience: Patience,
         workers: int = 16,
     ) -> None:
@@ -97,7 +77,7 @@ class SumConductor:
         """Ask what the cases have open, and go on with what was under way.
 
         Raises:
-            Unavailable: as ``SumPorts.check_sound``, or DATABASE_UNAVAILABLE.
+            Unavailable: as ``Ports.check_sound``, or DATABASE_UNAVAILABLE.
         """
         done: set[int] = set()
         counts: Counter[RunState] = Counter()

@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeVar
 from coordinator.casework.lifecycle import Event, Fact
 from federation.errors import BadInput
 from federation.fields import Fields, read_toml
+from federation.labelled import Labelled
 
 INVALID: Final = "PRACTICE_INVALID"
 OPENING: Final = "open"
@@ -81,7 +82,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockRule:
+class ClockRule(Labelled):
     """How long something may take, from the newest of some events to the first of others."""
 
     id: str
@@ -90,27 +91,15 @@ class ClockRule:
     ends: tuple[Event, ...]
     unit: Unit
     length: int
-    zh: str
-    en: str
     source: str
-
-    def label(self, lang: str) -> str:
-        """Give the name in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(Labelled):
     """Why somebody decides, and with which events it may be said."""
 
     id: str
     events: tuple[Event, ...]
-    zh: str
-    en: str
-
-    def label(self, lang: str) -> str:
-        """Give the words in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from federation import catalogue
 from federation.catalogue import JOINT, NAMED, Catalogue, Form, ParameterKind, Predicate, Register
 from federation.errors import BadInput
 from federation.fields import Fields, read_toml
+from federation.labelled import Labelled
 
 INVALID: Final = "PROGRAMMES_INVALID"
 CASE_AREA: Final = "area:case"
@@ -78,20 +79,14 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Programme:
+class Programme(Labelled):
     """An aid programme: whom it asks by default, its questions, and its sums."""
 
     id: str
-    zh: str
-    en: str
     subjects: tuple[Role, ...]
     supporters: Supporters
     sums: tuple[Sum, ...]
     questions: tuple[Question, ...]
-
-    def label(self, lang: str) -> str:
-        """Give the name in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
     @property
     def asked(self) -> tuple[Question | Sum, ...]:
@@ -119,17 +114,11 @@ class PlanQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Labelled):
     """Questions asked beyond a programme's own."""
 
     id: str
-    zh: str
-    en: str
     questions: tuple[PlanQuestion, ...]
-
-    def label(self, lang: str) -> str:
-        """Give the name in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

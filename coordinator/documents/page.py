@@ -5,18 +5,16 @@ know what it says.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from html import escape
-from importlib import resources
-from string import Template
 from typing import Final
 
 from coordinator.documents.paper import Block, Paper
+from federation import pages
 
 
 def write(paper: Paper) -> str:
     """Write a paper as a page."""
-    return _page().substitute(
+    return pages.template("coordinator.documents", "templates", "page.html").substitute(
         lang="zh-CN" if paper.lang == "zh" else "en",
         title=escape(paper.title),
         subtitle=escape(paper.subtitle),
@@ -25,12 +23,6 @@ def write(paper: Paper) -> str:
         size=f"{paper.size:g}",
         blocks="\n".join(_SHOWN[one["kind"]](one) for one in paper.blocks),
     )
-
-
-@cache
-def _page() -> Template:
-    folder = resources.files("coordinator.documents").joinpath("templates")
-    return Template(folder.joinpath("page.html").read_text("utf-8"))
 
 
 def _tag(name: str, words: str, kind: str = "") -> str:

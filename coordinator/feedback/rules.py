@@ -13,6 +13,7 @@ from typing import Final
 from coordinator.casework.practice import Where
 from federation.errors import BadInput
 from federation.fields import Fields, read_toml
+from federation.labelled import Labelled
 
 INVALID: Final = "FEEDBACK_RULES_INVALID"
 _LONGEST: Final = 366
@@ -28,18 +29,12 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exemption:
+class Exemption(Labelled):
     """Why a true finding does not count; ``predicates`` empty: whatever was found."""
 
     id: str
     predicates: tuple[str, ...]
-    zh: str
-    en: str
     source: str
-
-    def label(self, lang: str) -> str:
-        """Give the words in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
     def explains(self, predicate: str) -> bool:
         """Tell whether it may be said of a predicate's finding."""

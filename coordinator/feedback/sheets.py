@@ -5,18 +5,15 @@ names; a department its own tickets only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from html import escape
-from importlib import resources
 from itertools import groupby
 from pathlib import Path
-from string import Template
 from typing import Final
 
 from coordinator import feedback_screen as words
 from coordinator.feedback.desk import FeedbackDesk
 from coordinator.feedback.tasks import Finding, Task, grouped
-from federation import keyfile
+from federation import keyfile, pages
 from federation.clock import business_date
 from federation.errors import BadInput
 
@@ -72,7 +69,7 @@ def form(area: str, some: Sequence[Task], desk: FeedbackDesk, lang: str) -> str:
         for findings in categories.values()
         for task, finding in findings
     )
-    return _page().substitute(
+    return pages.template("coordinator", "data", "feedback.html").substitute(
         lang="zh-CN" if lang == "zh" else "en",
         title=escape(said["title"]),
         under=_spaced(said["under"].format(area=area, day=day)),
@@ -121,9 +118,3 @@ def _cell(text: str) -> str:
 def _spaced(text: str) -> str:
     """Keep runs of blanks apart."""
     return escape(text).replace("    ", "&emsp;&emsp;")
-
-
-@cache
-def _page() -> Template:
-    file = resources.files("coordinator").joinpath("data", "feedback.html")
-    return Template(file.read_text("utf-8"))

@@ -17,6 +17,7 @@ from coordinator.regional.standards import Line, check_area, read_line
 from federation.catalogue import Catalogue
 from federation.errors import BadInput
 from federation.fields import Fields
+from federation.labelled import Labelled
 from federation.limits import HOUSEHOLD_PERSONS
 
 _ALSO: Final = re.compile(r"([PH][0-9]{1,2})=(.+)")
@@ -50,22 +51,16 @@ class Exempting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSet:
+class RuleSet(Labelled):
     """A named, dated set of property rules, in force in some areas."""
 
     id: str
-    zh: str
-    en: str
     spans: tuple[Span, ...]
     rules: tuple[Rule, ...]
     exempting: tuple[Exempting, ...]
     lines: tuple[Line, ...]
     source: str
     text: str
-
-    def label(self, lang: str) -> str:
-        """Give the name in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
     def applied(self, programme: Programme, members: int) -> Programme:
         """Let this set's rules take the place of a programme's own on the same property."""

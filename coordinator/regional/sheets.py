@@ -17,6 +17,7 @@ from coordinator.regional.standards import read_area
 from federation.catalogue import JOINT, Catalogue
 from federation.errors import BadInput
 from federation.fields import Fields
+from federation.labelled import Labelled
 
 _MONTHS_MOST: Final = 120
 _LENGTH_MOST: Final = 366
@@ -42,19 +43,13 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exemption:
+class Exemption(Labelled):
     """Outcomes of a predicate, about people of some roles, that alone must not bar anybody."""
 
     predicate: str
     outcomes: tuple[str, ...]
     roles: tuple[Role, ...]
-    zh: str
-    en: str
     source: str
-
-    def label(self, lang: str) -> str:
-        """Give the reason in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from federation import parameter
 from federation.catalogue import NAMED, ParameterKind
 from federation.errors import BadInput
 from federation.fields import Fields
+from federation.labelled import Labelled
 from federation.limits import AMOUNT_END
 from federation.parameter import Parameter
 
@@ -37,23 +38,17 @@ class Measure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standard:
+class Standard(Labelled):
     """What is in force in an area from a day on, until a later one follows."""
 
     area: str
     since: date
     values: Mapping[Measure, int]
-    zh: str
-    en: str
     source: str
-
-    def label(self, lang: str) -> str:
-        """Give the words in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Labelled):
     """A value that policies name by its id: a multiple of a measure, or plain.
 
     ``instead`` names another line that is used where both come to the same amount: one line under
@@ -66,13 +61,7 @@ class Line:
     times: tuple[Fraction, ...]
     plain: Mapping[str, object]
     instead: str
-    zh: str
-    en: str
     source: str
-
-    def label(self, lang: str) -> str:
-        """Give the words in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
     def value(self, standard: Standard) -> Parameter:
         """Give the line in force under a standard.

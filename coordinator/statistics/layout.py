@@ -10,22 +10,17 @@ from importlib import resources
 from typing import Final
 
 from federation.fields import Fields, read_toml
+from federation.labelled import Labelled
 
 INVALID: Final = "STATISTICS_LAYOUT_INVALID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Family(Labelled):
     """Programmes that a county counts as one."""
 
     id: str
     programmes: tuple[str, ...]
-    zh: str
-    en: str
-
-    def label(self, lang: str) -> str:
-        """Give the name in ``zh`` or ``en``."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,7 @@ names, so it may be shown to anybody.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from html import escape
-from importlib import resources
-from string import Template
 from typing import Final
 
 from coordinator.statistics import charts
@@ -24,6 +21,7 @@ from coordinator.statistics.columns import (
 )
 from coordinator.statistics.figures import Coverage, Figures, Part, Statistics, both
 from coordinator.statistics.files import coverage_titles, coverage_values
+from federation import pages
 
 _TITLES: Final = {
     "checks_title": ("核对", "Checks"),
@@ -47,7 +45,7 @@ _MOST: Final = 20
 
 def write(one: Statistics, coverage: Sequence[Coverage], naming: Naming) -> str:
     """Write the page."""
-    return _page().substitute(
+    return pages.template("coordinator", "data", "statistics.html").substitute(
         {name: escape(naming.pick(*pair)) for name, pair in _TITLES.items()},
         lang="zh-CN" if naming.lang == "zh" else "en",
         title=escape(title(one, naming)),
@@ -60,12 +58,6 @@ def write(one: Statistics, coverage: Sequence[Coverage], naming: Naming) -> str:
         charts=_charts(one, naming),
         footer=escape(naming.pick(_FOOTER_ZH, _FOOTER_EN)),
     )
-
-
-@cache
-def _page() -> Template:
-    file = resources.files("coordinator").joinpath("data", "statistics.html")
-    return Template(file.read_text("utf-8"))
 
 
 def _subject(one: Statistics, naming: Naming) -> str:

@@ -13,11 +13,12 @@ import typer
 
 from federation import party as installation
 from federation.clock import SystemClock, business_time
+from federation.commands import Commands
 from federation.log import checking, events, reader
 from federation.log.book import Book
 from federation.log.checking import Rules
 from federation.log.rows import BUNDLE, Row
-from federation.terminal import FolderOption, JsonOption, LangOption, Terminal, reporting, terminal
+from federation.terminal import FolderOption, Terminal
 from federation.wire import codec
 
 Opened = Callable[[Path], AbstractContextManager[Book]]
@@ -31,36 +32,29 @@ Target = Annotated[Path, typer.Argument(help="导出到此目录 folder to expor
 
 def commands(opened: Opened, rules: Rules) -> typer.Typer:
     """Give the commands for a party's log: where it lies, and by which rules its records go."""
-    app = typer.Typer(help="本方日志 This party's log", no_args_is_help=True)
+    app = Commands(help="本方日志 This party's log", no_args_is_help=True)
 
     @app.command()
-    def export(
-        target: Target, folder: FolderOption, json: JsonOption = False, lang: LangOption = None
-    ) -> None:
+    def export(at: Terminal, target: Target, folder: FolderOption) -> None:
         """导出日志供审计,可续传 Export the log for an auditor; again, to add what is new."""
-        at = terminal(lang, json)
-        with reporting(at), opened(folder) as book:
+        with opened(folder) as book:
             kept = reader.export(book, target, _quorum(folder))
             at.emit({"size": kept.size, "root": kept.root.hex()})
             at.say(f"已导出 {kept.size:,} 条到 {target}", f"{kept.size:,} entries are in {target}")
 
     @app.command()
-    def show(
-        folder: FolderOption, last: Last = 20, json: JsonOption = False, lang: LangOption = None
-    ) -> None:
+    def show(at: Terminal, folder: FolderOption, last: Last = 20) -> None:
         """列出最近的日志 List the newest entries."""
-        at = terminal(lang, json)
-        with reporting(at), opened(folder) as book:
+        with opened(folder) as book:
             size = book.size()
             first = max(0, size - last)
             for index, row in enumerate(book.rows(first, size), first):
                 _say(at, index, _facts(row))
 
     @app.command()
-    def check(folder: FolderOption, json: JsonOption = False, lang: LangOption = None) -> None:
+    def check(at: Terminal, folder: FolderOption) -> None:
         """核对全部日志是否被改动 Look through the whole log for rows that were altered."""
-        at = terminal(lang, json)
-        with reporting(at), opened(folder) as book:
+        with opened(folder) as book:
             kept = checking.check_edge(book)
             following = checking.check_rows(book, 0, _AT_ONCE, rules)
             while following:

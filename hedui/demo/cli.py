@@ -15,15 +15,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from federation.commands import Commands
 from federation.errors import BadInput
-from federation.terminal import JsonOption, LangOption, Terminal, reporting, terminal
+from federation.terminal import Terminal
 from hedui.demo import district, district_run, district_screen, families_run
 from hedui.demo import run as runs
 from hedui.demo import stage as stages
 from hedui.demo.processes import Troupe
 from hedui.demo.run import Options, Outcome
 
-app = typer.Typer()
+app = Commands()
 
 MOST_STANDARD = 100_000
 StandardOption = Annotated[
@@ -39,6 +40,7 @@ SampleOption = Annotated[
 
 @app.command()
 def demo(
+    at: Terminal,
     folder: Annotated[
         Path | None, typer.Option("--folder", "-C", help="keep everything here 保留在此目录")
     ] = None,
@@ -61,12 +63,9 @@ def demo(
     prepare: Annotated[
         Path | None, typer.Option(help="only make city and federation here 只在此目录生成")
     ] = None,
-    lang: LangOption = None,
-    json: JsonOption = False,
 ) -> None:
     """演示城市:核对中心查询十八个部门 A verification centre checks households at 18 departments."""
-    at = terminal(lang, json)
-    with reporting(at), _home(prepare or folder) as home:
+    with _home(prepare or folder) as home:
         if prepare:
             _prepare(home, seed, at)
             return

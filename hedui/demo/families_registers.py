@@ -17,7 +17,15 @@ from federation.manifest import PartyRole
 from hedui.demo.families import Family
 
 BANKS: Final = tuple(f"bank_{letter}" for letter in "abcde")
-_NAMES: Final = "甲乙丙丁戊"
+_OFFICES: Final = {
+    "tax": ("税务", "Tax"),
+    "human_resources": ("人社", "Human resources"),
+    "finance": ("财政", "Finance"),
+    **{
+        bank: (f"{name}银行", f"Bank {bank[-1].upper()}")
+        for bank, name in zip(BANKS, "甲乙丙丁戊", strict=True)
+    },
+}
 _FILE: Final = "amounts.csv"
 _CATALOGUE: Final = """\
 department = "{department}"
@@ -72,22 +80,8 @@ class Register:
 def two(families: Sequence[Family]) -> list[Register]:
     """Give all incomes to the tax office and all assets to one bank."""
     return [
-        Register(
-            id="tax",
-            kind="tax",
-            zh="税务",
-            en="Tax",
-            asked=_answer("P21"),
-            amounts={one.number: one.income for one in families},
-        ),
-        Register(
-            id="bank_a",
-            kind="bank",
-            zh="甲银行",
-            en="Bank A",
-            asked=_answer("P50"),
-            amounts={one.number: one.assets for one in families},
-        ),
+        _register("tax", _answer("P21"), {one.number: one.income for one in families}),
+        _register("bank_a", _answer("P50"), {one.number: one.assets for one in families}),
     ]
 
 
@@ -102,43 +96,14 @@ def spread(families: Sequence[Family], seed: int) -> list[Register]:
         for bank, part in zip(BANKS, _parts(rng, one.assets), strict=True):
             if part:
                 shares[bank][one.number] = part
-    first, second = families[::2], families[1::2]
+    incomes = {
+        "tax": ("wage", {one.number: one.income for one in families[::2]}),
+        "human_resources": ("pension", {one.number: one.income for one in families[1::2]}),
+        "finance": ("farm_subsidy", {one.number: 0 for one in families}),
+    }
     return [
-        Register(
-            id="tax",
-            kind="tax",
-            zh="税务",
-            en="Tax",
-            asked=_component("wage"),
-            amounts={one.number: one.income for one in first},
-        ),
-        Register(
-            id="human_resources",
-            kind="human_resources",
-            zh="人社",
-            en="Human resources",
-            asked=_component("pension"),
-            amounts={one.number: one.income for one in second},
-        ),
-        Register(
-            id="finance",
-            kind="finance",
-            zh="财政",
-            en="Finance",
-            asked=_component("farm_subsidy"),
-            amounts={one.number: 0 for one in families},
-        ),
-        *(
-            Register(
-                id=bank,
-                kind="bank",
-                zh=f"{name}银行",
-                en=f"Bank {bank[-1].upper()}",
-                asked=_component("deposit"),
-                amounts=shares[bank],
-            )
-            for bank, name in zip(BANKS, _NAMES, strict=True)
-        ),
+        *(_register(id_, _component(part), held) for id_, (part, held) in incomes.items()),
+        *(_register(bank, _component("deposit"), held) for bank, held in shares.items()),
     ]
 
 
@@ -161,6 +126,12 @@ def _parts(rng: Random, amount: int) -> list[int]:
     """Split an amount into as many parts as there are banks; some are nothing."""
     cuts = sorted(rng.randint(0, amount) for _ in BANKS[1:])
     return [high - low for low, high in zip([0, *cuts], [*cuts, amount], strict=True)]
+
+
+def _register(id_: str, asked: str, amounts: Mapping[int, int]) -> Register:
+    zh, en = _OFFICES[id_]
+    kind = "bank" if id_ in BANKS else id_
+    return Register(id=id_, kind=kind, zh=zh, en=en, asked=asked, amounts=amounts)
 
 
 def _answer(predicate: str) -> str:

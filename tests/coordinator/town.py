@@ -19,7 +19,7 @@ from coordinator.asking.record import Record
 from coordinator.asking.requests import Asker
 from coordinator.asking.sum_journal import SumJournal
 from coordinator.asking.sum_record import SumRecord
-from coordinator.asking.sums import Circle, SumConductor, SumPorts
+from coordinator.asking.sums import Circle, SumConductor
 from coordinator.casework import programmes
 from coordinator.consent_desk import ConsentTerms
 from coordinator.database import Database, open_database, url_of
@@ -620,7 +620,7 @@ class Town:
                 policy=self.around.policy,
                 keys={one.id: one.keys for one in document.audiences()},
             ),
-            SumPorts(
+            Ports(
                 journal=self.wrap_sums(SumJournal(database)),
                 transport=self.departments,
                 clock=self.clock,

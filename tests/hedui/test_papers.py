@@ -8,7 +8,7 @@ import pytest
 
 from coordinator.documents.office import Office
 from federation.errors import Unavailable
-from federation.terminal import terminal
+from federation.terminal import Terminal
 from hedui.demo import papers
 from tests.coordinator import town as towns
 from tests.coordinator.documents import offices
@@ -34,7 +34,7 @@ def test_every_case_has_its_report(
 ) -> None:
     case = asked(town)
     folder = tmp_path / "papers"
-    (written,) = papers.write(tmp_path, {case: "B"}, folder, terminal("en"))
+    (written,) = papers.write(tmp_path, {case: "B"}, folder, Terminal(lang="en"))
     assert written.parent == folder
     assert written.read_bytes().startswith(b"%PDF")
     assert capsys.readouterr().out == f"  report of B: {written}\n"
@@ -49,7 +49,7 @@ def test_only_a_missing_typesetter_is_passed_over(
 
     case = asked(town)
     monkeypatch.setattr("hedui.demo.papers.office.issue", fail)
-    at = terminal("en", as_json=True)
+    at = Terminal(lang="en", json=True)
     if code == "PDF_UNAVAILABLE":
         assert papers.write(tmp_path, {case: "B"}, tmp_path / "papers", at) == []
         return

@@ -11,9 +11,9 @@ from crypto.errors import BadKey
 from crypto.paillier import PrivateKey
 from federation import founding
 from federation.errors import BadInput, Refused
+from federation.filling import Filler
 from federation.group import Group
 from tally import config, server
-from tally.filling import Filler
 from tally.referee import Place, Referee, Secrets
 from tests.tally.town import Town
 
@@ -78,7 +78,7 @@ def test_no_secret_is_shown(town: Town) -> None:
 
 
 def test_a_pool_is_filled_in_the_background_and_no_further(referee: Referee) -> None:
-    filler = Filler(referee.pool)
+    filler = Filler(referee.pool.fill_one)
     filler.start()
     for _ in range(2_000):
         if len(referee.pool) == 40:
@@ -89,4 +89,4 @@ def test_a_pool_is_filled_in_the_background_and_no_further(referee: Referee) -> 
     assert len(referee.pool) == 40
     referee.pool.take()
     assert len(referee.pool) == 39
-    Filler(referee.pool).stop()
+    Filler(referee.pool.fill_one).stop()
