@@ -26,6 +26,7 @@ from federation import catalogue
 from federation.clock import SystemClock, business_date
 from federation.errors import Unavailable
 from federation.exchange import Outcome, Refusal, outcome_text
+from hedui.demo import lives
 from hedui.demo.processes import command
 from hedui.demo.verdict import Key
 
@@ -68,6 +69,10 @@ class Centre:
             self._once(["new", *map(str, files), "--plan", "demonstration"], quiet=True)
         if len(self.case_ids()) < number + len(files):
             raise Unavailable("DEMO_PROCESS", process="coordinator", log="case new")
+
+    def begin(self) -> None:
+        """Accept and commission whatever has not been yet."""
+        lives.begin(self._folder, self.case_ids())
 
     def do(self, *words: str) -> None:
         """Run a command that may be repeated until it ends well.

@@ -12,13 +12,14 @@ from typing import Final
 from coordinator.findings import screen
 from coordinator.opening import open_desk
 from federation.terminal import Terminal
-from hedui.demo import audit, papers
+from hedui.demo import audit, lives, papers
 from hedui.demo import stage as stages
 from hedui.demo.attacks import Attack, Attacker, Victim
 from hedui.demo.audit import Audited
 from hedui.demo.centre import Centre
 from hedui.demo.drill import Drill
 from hedui.demo.flaws import Condition
+from hedui.demo.lives import Lived
 from hedui.demo.processes import Troupe
 from hedui.demo.stage import COORDINATOR, REGISTRAR, TALLY, WITNESSES, Stage
 from hedui.demo.verdict import Verdict, compare, read_oracle
@@ -47,6 +48,7 @@ class Outcome:
     unanswered: int
     attacks: tuple[Attack, ...]
     audited: Audited
+    lived: tuple[Lived, ...]
     killed: tuple[str, ...] = ()
 
     @property
@@ -56,9 +58,9 @@ class Outcome:
 
     @property
     def wrong(self) -> int:
-        """Count wrong answers, missing ones, attacks that ended otherwise, and audits that did."""
-        attacks = len(self.attacks) - self.refused
-        return len(self.verdict.wrong) + self.unanswered + attacks + self.audited.wrong
+        """Count wrong answers, missing ones, and attacks, lives and audits that ended otherwise."""
+        odd = len(self.attacks) - self.refused + sum(bool(one.odd) for one in self.lived)
+        return len(self.verdict.wrong) + self.unanswered + odd + self.audited.wrong
 
 
 def run(options: Options, at: Terminal) -> Outcome:
@@ -84,6 +86,7 @@ def run(options: Options, at: Terminal) -> Outcome:
             attacks, hidden = attack(stage, centre)
             papers.write(stage.party(COORDINATOR), labels, options.folder / "reports", at)
             asked = list(centre.asked(labels))
+            lived = lives.finish(stage.party(COORDINATOR), labels)
             audited = audit.audit(stage, options.folder / "audit", hidden, labels)
     answered = [(one.key, one.outcome) for one in asked if one.outcome]
     verdict = compare(answered, read_oracle(stage.oracle))
@@ -92,6 +95,7 @@ def run(options: Options, at: Terminal) -> Outcome:
         unanswered=len(asked) - len(answered),
         attacks=tuple(attacks),
         audited=audited,
+        lived=tuple(lived),
         killed=tuple(killed),
     )
     shown = next(case_id for case_id, label in labels.items() if label == SHOWN)
@@ -163,6 +167,7 @@ def _work(
 
 def _settle(centre: Centre, cases: Sequence[Path], number: int) -> None:
     centre.open(cases, number)
+    centre.begin()
     centre.do("consent", "--all")
     centre.do("run", "--all")
 
@@ -191,6 +196,7 @@ def _show(stage: Stage, case_id: str, every: Sequence[str], outcome: Outcome, at
         console.print(screen.report(desk.show(case_id), desk.around, at.lang))
         console.print()
         console.print(screen.leaving(desk.leaving(every), desk.around, at.lang))
+    lives.show(outcome.lived, at)
     show_attacks(outcome.attacks, at)
     audit.show(outcome.audited, at)
     show_wrong(outcome.verdict, at)
