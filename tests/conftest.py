@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+"""A child between fork and exec must not meet gRPC's handlers: PostgreSQL's tools crash there."""
+
 
 @pytest.fixture
 def vectors(no_cover: None) -> Path:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 from coordinator import rows
 from coordinator.asking.questions import SumAsk, SumTold
 from coordinator.asking.record import Exchange, Settled
-from coordinator.asking.sum_waiting import MessageState, RunState
+from coordinator.asking.sum_waiting import MessageState, RunState, met
 from coordinator.database import Database, chunks
 from coordinator.schema import sum_ask, sum_message, sum_run
 from federation.exchange import Answer, Outcome
@@ -86,8 +86,12 @@ class SumRecord:
         with self._database.reading() as connection:
             for ids in chunks(case_ids):
                 newest = {row.sum_id: row for row in connection.execute(_RUNS, {"ids": ids})}
-                for row in connection.execute(_SUMS, {"ids": ids}):
-                    found[row.case_id].append(_told_of(row, newest.get(row.sum_id)))
+                sums = connection.execute(_SUMS, {"ids": ids}).all()
+                known = met(sums, newest)
+                for row in sums:
+                    waits = row.after and (row.case_id, row.after) not in known
+                    code = row.lost or (CONDITION if waits else "")
+                    found[row.case_id].append(_told_of(row, newest.get(row.sum_id), code))
         return found
 
     def exchanges(self, case_ids: Sequence[str]) -> Iterator[Exchange]:
@@ -126,10 +130,11 @@ class SumRecord:
             ]
 
 
-def _told_of(row: Row[Any], run: Row[Any] | None) -> SumTold:
+def _told_of(row: Row[Any], run: Row[Any] | None, code: str) -> SumTold:
+    """Read a sum with its newest run; ``code`` says why there is none, if that is known."""
     ask = rows.read_sum(row)
     if run is None:
-        return SumTold(ask=ask, code=row.lost or (CONDITION if ask.after else ""))
+        return SumTold(ask=ask, code=code)
     if run.state != RunState.TOLD:
         return SumTold(ask=ask, code=run.code or row.lost, absent=tuple(run.absent.split()))
     answer = Answer(

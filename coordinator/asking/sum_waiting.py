@@ -4,7 +4,7 @@ Knows when a sum may be asked: of a ready case, whole, after the sum that it dep
 month of asking. Does not know messages or ciphertexts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -130,7 +130,7 @@ def waiting(
     for ids in chunks(case_ids):
         newest = {row.sum_id: row for row in connection.execute(_RUNS, {"ids": ids})}
         sums = connection.execute(_SUMS, {"ids": ids}).all()
-        told = _told(sums, newest)
+        told = met(sums, newest)
         for row in sums:
             run = newest.get(row.sum_id)
             if row.after and (row.case_id, row.after) not in told:
@@ -184,7 +184,7 @@ def standing(connection: Connection, run_no: int) -> Standing:
     )
 
 
-def _told(sums: Sequence[Row[Any]], newest: Mapping[int, Row[Any]]) -> set[tuple[str, str]]:
+def met(sums: Iterable[Row[Any]], newest: Mapping[int, Row[Any]]) -> set[tuple[str, str]]:
     """List what is known of households, as conditions name it: case and ``H1=YES``."""
     return {
         (row.case_id, f"{row.predicate}={Outcome(newest[row.sum_id].outcome).name}")

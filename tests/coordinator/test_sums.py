@@ -500,6 +500,22 @@ def test_a_sum_waits_for_the_answer_of_another(tmp_path: Path) -> None:
     assert town.told_of(above, "H2") == ("", "CONDITION")
 
 
+def test_a_kill_before_the_sum_that_waited_leaves_it_open(tmp_path: Path) -> None:
+    """Not as one whose condition was not met: of such a sum nothing more would be expected."""
+    town = summed.build(tmp_path, INCOME + ASSETS)
+    town.amounts("H1", *WITHIN)
+    town.amounts("H2", 10_000, 1, 0)
+    case = couple(town)
+    town.wrap_sums = lambda journal: Dying(journal, 4, after=True)
+    with pytest.raises(Killed):
+        run(town, case)
+    town.wrap_sums = lambda journal: journal
+    assert town.told_of(case, "H1") == ("YES", "")
+    assert town.told_of(case, "H2") == ("", "")
+    run(town, case)
+    assert town.told_of(case, "H2") == ("NO", "")
+
+
 def test_many_households_are_asked_at_the_same_time(town: Summing) -> None:
     cases = [couple(town) for _ in range(8)]
     seen: list[Event] = []
