@@ -51,10 +51,6 @@ from hedui.demo.stage import COORDINATOR, REGISTRAR, TALLY, Stage
 
 _PLAN: Final = "demonstration"
 _SEED: Final = 1
-_HOUSEHOLDS: Final = 300
-"""A district with enough households of four: departments take part in one sum of each a month."""
-_MEMBERS: Final = 4
-_PROGRAMME: Final = "DIBAO_URBAN"
 _CLERK: Final = "op-lin"
 _REGISTRAR_CALLS: Final = 2  # the consent is recorded, its tokens are fetched
 _DEPARTMENTS: Final = ["public_security", "housing", "market"]
@@ -134,31 +130,21 @@ class _Full:
 @contextmanager
 def full(folder: Path) -> Iterator[Play]:
     """Build the demonstration city, start everybody and as many echoes, warm all up."""
-    stage = stages.build(folder, seed=_SEED, households=_HOUSEHOLDS)
+    stage = stages.build(folder, seed=_SEED, households=household.HOUSEHOLDS)
     home = stage.party(COORDINATOR)
     (folder / "papers").mkdir()
     with ExitStack() as stack:
         stack.enter_context(serving(folder / "logs", household.city(stage, [REGISTRAR])))
-        stack.enter_context(serving(folder / "logs", household.city(stage, stage.nodes)))
-        tally = ["hedui", "tally", "serve", "--json", "--folder", str(stage.party(TALLY))]
-        stack.enter_context(serving(folder / "logs", {TALLY: tally}))
+        stack.enter_context(serving(folder / "logs", household.city(stage, [TALLY, *stage.nodes])))
         desk = stack.enter_context(open_office(home))
         books = stack.enter_context(closing(open_database(url_of("", home / "data"))))
-        cases = _fours(desk, stage)
+        cases = household.fours(desk.desk, stage)
         first = _Full(desk, books, cases, {}, folder / "papers")
         _, case_id = first.whole()
         echoes = stack.enter_context(_echoes(folder, stage, _sizes(first, case_id)))
         contest = _Full(desk, books, cases, echoes, folder / "papers")
         contest.play()
         yield contest.play
-
-
-def _fours(at: Office, stage: Stage) -> Iterator[Case]:
-    """Read the cases of four people in one programme."""
-    for path in stage.cases:
-        case = at.desk.read(path.read_bytes(), _PLAN).case
-        if len(case.persons) == _MEMBERS and case.programme == _PROGRAMME:
-            yield case
 
 
 def _sizes(done: _Full, case_id: str) -> dict[str, int]:
@@ -252,7 +238,7 @@ def _case(left: Iterator[str]) -> Case:
         for place, number in enumerate(islice(left, _PERSONS))
     )
     return Case(
-        programme=_PROGRAMME,
+        programme=household.PROGRAMME,
         purpose=Purpose.ENTRY,
         area="790301",
         commission="790301-year",

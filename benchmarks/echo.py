@@ -16,7 +16,6 @@ import grpc
 
 from federation import party as parties
 from federation.clock import SystemClock
-from federation.manifest import PartyRole
 from federation.wire.channel import OPTIONS
 
 METHOD: Final = "benchmarks.Echo/Say"
@@ -28,7 +27,7 @@ def main(folder: Path, size: int) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    party = parties.load(folder, PartyRole.NODE, SystemClock().now())
+    party = parties.load(folder, None, SystemClock().now())
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=[*OPTIONS, ("grpc.so_reuseport", 0)])
     service, _, method = METHOD.partition("/")
     server.add_generic_rpc_handlers((_handler(service, method, bytes(size)),))
