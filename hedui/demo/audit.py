@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from auditor.known import SEEDS
+from auditor.known import CANARIES, SEEDS
 from coordinator.opening import open_evidence
 from federation import keyfile
 from federation.errors import BadInput, Unavailable
@@ -29,6 +29,12 @@ _PAUSE: Final = 1.0
 _SHOWN: Final = 10
 OWN: Final = "U"
 """The planted case whose operator is a party to it."""
+PLANTED: Final = (
+    ("K", "H2", "assets-12s", True),
+    ("K", "H2", "assets-24s", False),
+    ("L", "H1", "income-12s", False),
+)
+"""Sums that the auditor knows beforehand, on both sides of their lines: whether each is reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,7 @@ def audit(
     bundle, logs = folder / "case.hedui", folder / "logs"
     folder.mkdir()
     seeds = _seeds(stage.party(COORDINATOR), logs / SEEDS, labels)
+    (stage.party(AUDITOR) / CANARIES).write_text(_canaries(labels), "utf-8")
     _run("case", "bundle", next(iter(labels)), str(bundle), "--wait", "60", "-C", centre)
     words = [word for file in seeds for word in ("--seeds", str(file))]
     proven, _ = _run("audit", "bundle", str(bundle), "-C", auditor, *words, verdict=True)
@@ -113,9 +120,10 @@ def show(audited: Audited, at: Terminal) -> None:
         " centre's log",
     )
     at.say(
-        f"  合计比较 {audited.sums:,} 次,审计员按种子逐字节重演 {audited.replayed:,} 次",
+        f"  合计比较 {audited.sums:,} 次,审计员按种子逐字节重演 {audited.replayed:,} 次;"
+        f"其中 {len(PLANTED)} 项是审计员事先埋设的",
         f"  {audited.sums:,} sums compared; the auditor replays {audited.replayed:,} of them byte"
-        " for byte from their seeds",
+        f" for byte from their seeds; {len(PLANTED)} are of households that the auditor planted",
     )
     for one in audited.relatives:
         at.say(
@@ -172,6 +180,16 @@ def _seeds(centre: Path, folder: Path, cases: Iterable[str]) -> list[Path]:
             keyfile.write_private(folder / f"{case_id}.json", data)
             written.append(folder / f"{case_id}.json")
     return written
+
+
+def _canaries(labels: Mapping[str, str]) -> str:
+    """Write what the planted households' sums must come to."""
+    cases = {label: case_id for case_id, label in labels.items()}
+    return "\n".join(
+        f'[[canary]]\ncase = "{cases[label]}"\npredicate = "{predicate}"\n'
+        f'parameter = "{parameter}"\nat_least = {str(reached).lower()}\n'
+        for label, predicate, parameter, reached in PLANTED
+    )
 
 
 def _rule(row: Mapping[str, Any]) -> str:
