@@ -51,7 +51,7 @@ class Sum:
 
     ``tested`` tells that the run has come to its end, ``at_least`` whether the sum reached its T;
     None where no outcome is known. ``replayed`` says that the coordinator's messages are those that
-    its seed makes of the departments' shares.
+    its seed makes of the shares of all departments.
     """
 
     predicate: str
@@ -283,7 +283,8 @@ class Sums:
         shares = self._shares.get(step.run, {})
         ordered = [shares[each.id] for each in step.group.departments if each.id in shares]
         aggregator = Aggregator(run_of(step.group, step.run, one.parameter), seed)
-        wrong = ["z"] if aggregator.start(ordered) != asked.z else []
+        wrong = ["shares"] if len(ordered) < len(step.group.departments) else []
+        wrong += ["z"] if aggregator.start(ordered) != asked.z else []
         if tested:
             slots, share = tested
             wrong += ["slots"] if aggregator.slots(said.bits) != slots else []

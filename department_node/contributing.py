@@ -28,7 +28,7 @@ from federation.consent import Consent
 from federation.errors import BadInput, HeduiError, PeerFault, Refused, Unavailable
 from federation.exchange import Answer, Outcome, Question, Refusal, SaltedItem
 from federation.ledger import Items
-from federation.manifest import PartyRole
+from federation.manifest import Manifest, PartyRole
 from federation.party import Party
 from federation.presentations import SUPPORTER, Keeping, Shown
 from federation.summing import SumOrder
@@ -37,8 +37,6 @@ from federation.wire.exchanged import header, log_row
 from federation.wire.signed import Opened, Unsigned
 from federation.wire.sum_messages import Contribution
 
-_ITEM_MOST: Final = (1 << 16) - 1
-"""Longest item that is kept as it was asked."""
 _TURNS: Final = 64
 _AGAIN: Final = Drawn(said=Answer(outcome=Outcome.PRESENT_AGAIN))
 
@@ -100,21 +98,20 @@ class Contributor:
         if len(batch.items) < 2:  # noqa: PLR2004 - a slot and the order
             raise PeerFault("MALFORMED", message="slots and an order")
         size = max(len(one.item) for one in batch.items)
-        if size > _ITEM_MOST:
-            raise PeerFault("OVERSIZE", limit=_ITEM_MOST, size=size)
+        if size > limits.ITEM_MOST:
+            raise PeerFault("OVERSIZE", limit=limits.ITEM_MOST, size=size)
         asked = signed.claimed_header(batch)
         if asked.sender != caller:
             raise PeerFault("WRONG_PARTY")
         keys = self._party.manifest.party(caller, PartyRole.COORDINATOR).keys
         opened = signed.verify(batch, asked, keys)
         holder = keys[batch.envelope.signatures[0].kid].raw
-        moment = self._summing(self._beside.moment(asked.purpose, holder))
+        moment = self._beside.moment(asked.purpose, holder)
         answer = self._answer(Exchange(opened=opened, batch=batch, moment=moment))
         return codec.encode_batch(signed.sign(answer, self._party.key))
 
-    def _summing(self, moment: Moment) -> Moment:
-        groups = self._party.manifest.groups
-        answers = parts.answerings(self._s.catalogue, self._party.id, groups)
+    def _summing(self, moment: Moment, manifest: Manifest) -> Moment:
+        answers = parts.answerings(self._s.catalogue, self._party.id, manifest.groups)
         return replace(moment, answers=answers)
 
     def _answer(self, request: Exchange) -> Unsigned:
@@ -134,13 +131,14 @@ class Contributor:
 
     def _admitted(self, request: Exchange) -> _Draft:
         """Decide whether anything may be contributed at all."""
-        opened, moment = request.opened, request.moment
+        opened, manifest = request.opened, self._party.manifest
+        moment = self._summing(request.moment, manifest)
         draft = _Draft(tokens=[NO_TOKEN] * len(opened.items))
         try:
             gate.admit_request(opened.header, moment, exchange.CONTRIBUTE)
             draft.believed = True
             shown = self._beside.consents.open(opened.presentations)
-            joint = self._joint(opened.items, draft, shown, moment)
+            joint = self._joint(opened.items, draft, shown, moment, manifest)
             draft.household = Household(joint=joint, moment=moment, shown=shown)
         except _PresentAgain:
             pass
@@ -148,7 +146,14 @@ class Contributor:
             draft.refuse(error)
         return draft
 
-    def _joint(self, items: Sequence[bytes], draft: _Draft, shown: Shown, moment: Moment) -> Joint:
+    def _joint(
+        self,
+        items: Sequence[bytes],
+        draft: _Draft,
+        shown: Shown,
+        moment: Moment,
+        manifest: Manifest,
+    ) -> Joint:
         """Find every slot's token, shown now or before, and decide about them together.
 
         Raises:
@@ -157,7 +162,6 @@ class Contributor:
         """
         questions, order = [_question(item) for item in items[:-1]], _order(items[-1])
         tokens = self._tokens(questions, draft, shown)
-        manifest = self._party.manifest
         joint = contribution.admit(questions, tokens, order, moment, manifest.groups)
         attempts.check(order, joint.first, joint.parameter, joint.group.tally.id, manifest)
         self._check_household(questions, tokens, shown)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from federation.errors import PeerFault, Refused
 from federation.parameter import Parameter
 from federation.shapes import sized, text, whole
-from federation.strictjson import Json, b64, dumps, exactly, unb64
+from federation.strictjson import Json, b64, dumps, exactly
 
 BITS: Final = 40
 """Bits of a comparison, l in the protocol note §7."""
@@ -144,7 +144,7 @@ def read(value: Any) -> Group:
             elgamal=sized(tally["elgamal"], KEY),
             mask=sized(tally["mask"], KEY),
         ),
-        auditor=unb64(raw["auditor"], "auditor"),
+        auditor=sized(raw["auditor"], KEY),
         percent=whole(raw["percent"], 0, 1_000),
     )
 

@@ -1,4 +1,4 @@
-"""Keeps this department's status lists fresh: all of its series, on a schedule, never for a person.
+"""Keeps a party's own status lists fresh: all of its series, on a schedule, never for a person.
 
 Knows the lists' file and the schedule. Does not decide what a stale list means: the gate does.
 Nothing that goes wrong here ends the schedule.
@@ -30,9 +30,9 @@ RETRY: Final = 2.0
 
 
 Signed = Mapping[int, bytes]
-"""A department's current lists, as signed, by the number of their series."""
+"""A party's current lists, as signed, by the number of their series."""
 Fetch = Callable[[str], Signed]
-"""Gives all current lists of a department."""
+"""Gives all current lists of a party."""
 
 
 Keep = Callable[[bytes, Sequence[bytes], int], None]
@@ -144,7 +144,7 @@ class StatusKeeper:
 
 
 def read_file(party: Party) -> StatusLists | None:
-    """Read the last lists that this node has written down; None where there are none.
+    """Read the last lists that this party has written down; None where there are none.
 
     Raises:
         PeerFault: STATUS_LIST_INVALID when they are torn or not the registrar's.
@@ -161,7 +161,7 @@ def read_file(party: Party) -> StatusLists | None:
 
 
 def believed(party: Party, signed: Signed) -> StatusLists:
-    """Verify a department's lists, each by the name of its series.
+    """Verify a party's lists, each by the name of its series.
 
     Raises:
         PeerFault: STATUS_LIST_INVALID.

@@ -11,7 +11,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 from federation import limits
-from federation.catalogue import Form
 from federation.clock import business_date
 from federation.errors import Refused
 from federation.group import Group
@@ -172,8 +171,3 @@ def check(slots: Sequence[Slot], order: SumOrder, group: Group, policy: Policy, 
         raise Refused("SUM_PERIOD")
     if order.attempt not in range(ATTEMPTS) or (order.attempt > 0) is not bool(order.abort):
         raise Refused("SUM_ATTEMPT")
-
-
-def is_sum(form: str) -> bool:
-    """Tell whether a grant of this form is a sum's."""
-    return form == Form.SUM.value

@@ -82,8 +82,9 @@ class Desk:
             estimate = sum(map(_estimate, found))
             if estimate > REPLY_BYTES and len(found) > 1:
                 raise PeerFault("OVERSIZE", limit=REPLY_BYTES, size=estimate)
-            ports = self._ports(tx)
-            return [self._tokens(tx, consent, self._terms(call, now), ports) for consent in found]
+            rules, ports = self._rules, self._ports(tx)
+            terms = self._terms(call, now, rules)
+            return [self._tokens(tx, consent, rules, terms, ports) for consent in found]
 
     def recheck(self, call: Call, objections: Sequence[Objection]) -> list[IssuedTokens]:
         """Record signed objections; give one-use tokens for each, again if they were given before.
@@ -98,7 +99,7 @@ class Desk:
         self._party.policy.check_current(now)
         with self._store.write() as tx:
             tx.claim(call, now)
-            ports, terms = self._ports(tx), self._terms(call, now)
+            ports, terms = self._ports(tx), self._terms(call, now, self._rules)
             return [self._rechecked(tx, one, call.caller, terms, ports) for one in objections]
 
     def evaluate(self, call: Call, batches: Sequence[BlindBatch]) -> list[BlindEvaluation]:
@@ -135,9 +136,8 @@ class Desk:
     @property
     def _rules(self) -> Rules:
         """The documents in force now: they are exchanged while the registrar runs."""
-        return Rules(
-            manifest=self._party.manifest, policy=self._party.policy, catalogue=self._catalogue
-        )
+        now = self._party.papers.documents
+        return Rules(manifest=now.manifest, policy=now.policy, catalogue=self._catalogue)
 
     def _checked(self, form: ConsentForm) -> ConsentForm:
         form = consents.canonical(form)
@@ -163,7 +163,7 @@ class Desk:
         return consent
 
     def _tokens(
-        self, tx: Transaction, consent: Consent, terms: Terms, ports: Ports
+        self, tx: Transaction, consent: Consent, rules: Rules, terms: Terms, ports: Ports
     ) -> IssuedTokens:
         """Give the newest round, or make the first, or the next: only where it would end later.
 
@@ -175,7 +175,7 @@ class Desk:
         held = tx.issued.newest(number)
         if held and held.expires >= end and held.holder == terms.holder:
             return IssuedTokens(consent_no=number, tokens=held.tokens)
-        form = self._rules.narrowed(consent.form) if held else consent.form
+        form = rules.narrowed(consent.form)
         before = Before(
             chains=tx.issued.chains(consent.origin),
             reference=partial(tx.issued.reference, consent.origin),
@@ -205,12 +205,12 @@ class Desk:
         given = tx.issued.of_objection(known)
         return IssuedTokens(consent_no=consent.consent_no, tokens=given)
 
-    def _terms(self, call: Call, now: int) -> Terms:
+    def _terms(self, call: Call, now: int, rules: Rules) -> Terms:
         return Terms(
             issuer=self._party.id,
             holder=call.key,
-            policy=self._party.policy,
-            groups=self._party.manifest.groups,
+            policy=rules.policy,
+            groups=rules.manifest.groups,
             now=now,
         )
 

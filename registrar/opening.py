@@ -20,7 +20,8 @@ def opened(folder: Path) -> Iterator[Store]:
     """Open the state of an installation.
 
     Raises:
-        BadInput: FILE_MISSING or SETTINGS_INVALID.
+        BadInput: FILE_MISSING, SETTINGS_INVALID or REGISTRAR_DATABASE_VERSION.
+        Unavailable: LOG_UNAVAILABLE.
     """
     settings = installation.read_settings(folder)
     path = folder / str(settings.get("data", "data")) / FILE

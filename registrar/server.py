@@ -64,7 +64,7 @@ def build(party: Party, clock: Clock) -> RegistrarServer:
     """Open the registrar's state and keys and bind its address.
 
     Raises:
-        BadInput: SETTINGS_INVALID, DATA_FOLDER_IN_USE or LISTEN_FAILED.
+        BadInput: SETTINGS_INVALID, DATA_FOLDER_IN_USE, REGISTRAR_DATABASE_VERSION or LISTEN_FAILED.
         Unavailable: LOG_UNAVAILABLE, or EPOCH_KEY_MISSING for the present year.
     """
     settings = config.parse(party.settings)

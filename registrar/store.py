@@ -5,8 +5,8 @@ before it is answered. Does not know what a transaction does.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from threading import Lock
@@ -15,7 +15,7 @@ from typing import Final
 import sqlite_utils
 
 from federation import party as installation
-from federation.errors import Unavailable
+from federation.errors import BadInput, Unavailable
 from federation.log.sqlite import LOG_SCHEMA, SqliteBook
 from registrar.entries import Entries, Listing
 from registrar.transaction import Transaction
@@ -32,6 +32,7 @@ class Store:
         """Open or make the file.
 
         Raises:
+            BadInput: REGISTRAR_DATABASE_VERSION when another release made it.
             Unavailable: LOG_UNAVAILABLE.
         """
         try:
@@ -40,8 +41,7 @@ class Store:
             raise Unavailable("LOG_UNAVAILABLE") from e
         with _durable():
             self._writer = _connect(path)
-            schema = resources.files("registrar").joinpath("schema.sql").read_text("utf-8")
-            sqlite_utils.Database(self._writer).executescript(schema + LOG_SCHEMA)
+            _prepare(self._writer)
             self._reader = _connect(path)
             self._log_reader = _connect(path)
         self._write_lock = Lock()
@@ -133,6 +133,27 @@ def _durable() -> Iterator[None]:
         if isinstance(e, sqlite3.IntegrityError | sqlite3.ProgrammingError):
             raise
         raise Unavailable("LOG_UNAVAILABLE") from e
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make what is missing, and leave alone what another release made.
+
+    Raises:
+        BadInput: REGISTRAR_DATABASE_VERSION.
+    """
+    schema = resources.files("registrar").joinpath("schema.sql").read_text("utf-8") + LOG_SCHEMA
+    with closing(sqlite3.connect(":memory:")) as empty:
+        sqlite_utils.Database(empty).executescript(schema)
+        ours = _columns(empty)
+    found = _columns(connection)
+    if any(columns != ours.get(table, columns) for table, columns in found.items()):
+        connection.close()
+        raise BadInput("REGISTRAR_DATABASE_VERSION")
+    sqlite_utils.Database(connection).executescript(schema)
+
+
+def _columns(connection: sqlite3.Connection) -> Mapping[str, Sequence[object]]:
+    return {one.name: one.columns for one in sqlite_utils.Database(connection).tables}
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -2,7 +2,8 @@
 
 Knows a run's tables: each method is one transaction, in which also the log is told. A message that
 is kept may have been sent: it goes out again byte for byte, and its party repeats its answer. The
-seed is kept while the run is under way and removed when it has ended; sealed it stays.
+seed is kept while the run may be gone on with, a refused one until its sum begins another, and then
+removed; sealed it stays.
 Does not know signatures, sockets or ciphertexts.
 """
 
@@ -115,8 +116,13 @@ _ABORTED: Final = (
         sum_run.c.attempt == 0,
         sum_run.c.state == RunState.ABORTED.value,
         sum_message.c.round == Round.COMPARE.value,
-        sum_message.c.state == MessageState.REFUSED.value,
+        sum_message.c.error == Outcome.ABORTED.name,  # not what was refused before, and passed
     )
+)
+_FORGET: Final = (
+    update(sum_run)
+    .where(sum_run.c.sum_id == bindparam("of"), sum_run.c.state == RunState.REFUSED.value)
+    .values(seed=None)
 )
 _LOSE: Final = (
     update(sum_ask).where(sum_ask.c.sum_id == bindparam("of")).values(lost=bindparam("why"))
@@ -157,6 +163,7 @@ class SumJournal:
     ) -> tuple[Standing, list[Message]]:
         """Write a run down with its first requests, before they are sent."""
         with self._database.writing() as connection:
+            connection.execute(_FORGET, {"of": new.sum_id})  # all are of months that have passed
             made = connection.execute(insert(sum_run).values(_run_row(new)))
             (run_no,) = made.inserted_primary_key or (0,)
             messages = _keep(connection, run_no, fresh)
@@ -174,7 +181,8 @@ class SumJournal:
 
     def reopen(self, new: NewRun) -> None:
         """Write a second attempt down, to be gone on with by the next run of its case."""
-        known = select(sum_run.c.run_no).where(sum_run.c.run == new.run)
+        ours = sum_run.c.sum_id == new.sum_id, sum_run.c.run == new.run  # shared by all rungs
+        known = select(sum_run.c.run_no).where(*ours)
         with self._database.writing() as connection:
             if connection.scalar(known) is None:
                 connection.execute(insert(sum_run).values(_run_row(new)))

@@ -1,4 +1,4 @@
-"""What proves to its asker that an exchange stands in this node's log (protocol §6).
+"""What proves to its asker that an exchange stands in a party's log (protocol §6).
 
 Knows the log's book, and which of its checkpoints to prove by. Reads only. Does not know where a
 query id is looked up, nor where status lists are kept: two ports say.

@@ -32,6 +32,7 @@ from tests.support.summed import (
     TALLY,
     Computed,
     compute,
+    without_the_last,
 )
 
 TORN = (300, 400, 1 << 200)
@@ -168,6 +169,14 @@ def _subset(town: Added) -> None:
     town.test(made)
 
 
+def _left_out(town: Added) -> None:
+    """The coordinator leaves a share out of Z, so that the tally aborts and a second run opens."""
+    made = without_the_last(compute())
+    for party, share in zip(DEPARTMENTS, made.shares, strict=False):
+        town.contribute(party, share, made.run)
+    town.compare(made)
+
+
 def _hidden_share(town: Added) -> None:
     made = compute()
     town.contribute("tax", made.shares[0], made.run, logged=("request", "reply"))
@@ -270,6 +279,7 @@ def _test_before_comparing(town: Added) -> None:
 
 DEEDS: list[tuple[Callable[[Added], None], list[str]]] = [
     (_subset, ["SUM_PART", "SUM_REPLAY"]),
+    (_left_out, ["SUM_PART", "SUM_REPLAY"]),
     (_hidden_share, ["ANSWER_UNLOGGED"]),
     (_hidden_test, ["REQUEST_UNLOGGED"]),
     (_as_another_kind, ["EXCHANGE_DIFFERS"]),

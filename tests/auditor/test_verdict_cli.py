@@ -20,7 +20,7 @@ from tests.auditor.test_log_cli import no_network
 from tests.auditor.test_reconcile_sums import TORN, aborted
 from tests.support import exchanges
 from tests.support.exchanges import key
-from tests.support.summed import DEPARTMENTS, RUNG, Computed, compute
+from tests.support.summed import DEPARTMENTS, RUNG, Computed, compute, without_the_last
 
 pytestmark = pytest.mark.usefixtures("no_network")
 assert no_network
@@ -42,15 +42,20 @@ def handed(town: Added, made: Computed, folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Hand over an aborted run; the auditor's installation has its key and nothing else."""
-    town, made, _ = aborted()
+def keyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the auditor's installation have its key and nothing else."""
 
     def load(folder: Path, role: PartyRole, now: int) -> object:
         assert (folder.name, role) == ("own", PartyRole.AUDITOR)
         return SimpleNamespace(key=key("auditor"))
 
     monkeypatch.setattr(parties, "load", load)
+
+
+@pytest.fixture
+def torn(tmp_path: Path, keyed: None) -> tuple[Path, Path]:
+    """Hand over an aborted run."""
+    town, made, _ = aborted()
     return handed(town, made, tmp_path)
 
 
@@ -87,6 +92,21 @@ def test_a_run_that_does_not_replay_is_not_signed_for(torn: tuple[Path, Path]) -
         file.unlink()
     words = "verdict", compute(TORN).run.hex(), RUNG, own / "v.json", "-L", folder, "-C", own
     assert run(*words).exit_code == 2
+
+
+def test_no_abort_that_the_centre_has_made_itself_is_signed_for(
+    tmp_path: Path, keyed: None
+) -> None:
+    """Its seed makes this Z, of all shares but one: a second attempt would be the centre's gift."""
+    town, made = Added(), without_the_last(compute())
+    for party, share in zip(DEPARTMENTS, made.shares, strict=False):
+        town.contribute(party, share, made.run)
+    town.compare(made)
+    folder, own = handed(town, made, tmp_path)
+    out = own / "verdict.json"
+    done = run("verdict", made.run.hex(), RUNG, out, "-L", folder, "-C", own, "--json")
+    assert (done.exit_code, out.exists()) == (2, False)
+    assert "VERDICT_NONE" in done.output
 
 
 # -- reconcile

@@ -17,13 +17,13 @@ from coordinator.desk import Ran
 from crypto import sealing
 from federation import verdict
 from federation.errors import HeduiError, PeerFault, Refused, Unavailable
-from federation.exchange import COMPARE, TEST, Refusal
+from federation.exchange import COMPARE, TEST, Outcome, Refusal
 from federation.manifest import PartyRole
 from federation.summing import SumOrder
 from federation.verdict import Verdict
 from federation.wire import codec, sum_messages
 from tests.coordinator import logged, summed
-from tests.coordinator.summed import ADDERS, ASSETS, GAP, INCOME, RATIO, Summing
+from tests.coordinator.summed import ADDERS, ASSETS, GAP, INCOME, RATIO, Summing, table
 from tests.coordinator.town import (
     APPLICANT,
     CHILD,
@@ -143,6 +143,22 @@ def test_a_seed_is_sealed_to_the_auditor_and_kept_open_only_while_it_is_needed(
     assert town.told_of(case) == ("YES", "")
     assert standing(town, "seed") == [None]
     assert standing(town, "sealed") == [sealed]
+
+
+def test_a_refused_run_keeps_its_seed_until_another_month_asks_anew(town: Summing) -> None:
+    """In its own month it may be gone on with, to the tally with the same Z."""
+    town.registrar.expires = town.clock.now() + 12 * MONTH
+    case = couple(town)
+    town.tally.refuses = Refusal.SUM_RUNS_EXHAUSTED
+    run(town, case)
+    (seed,) = standing(town, "seed")
+    assert seed
+    town.clock.seconds += MONTH
+    run(town, case)
+    assert standing(town, "state") == ["REFUSED", "REFUSED"]
+    gone, kept = standing(town, "seed")
+    assert gone is None
+    assert kept not in {None, seed}
 
 
 def test_every_run_draws_a_seed_of_its_own(town: Summing) -> None:
@@ -352,18 +368,21 @@ def with_auditor(town: Summing) -> None:
     town.around = replace(town.around, manifest=replace(town.around.manifest, parties=parties))
 
 
+def spoilt(data: bytes) -> bytes:
+    """Add up a share twice, with its masks: the tally aborts."""
+    modulus = summed.tally_keys()[0].public
+    return modulus.write(modulus.product([modulus.read(data), modulus.read(data)]))
+
+
 def aborted(town: Summing) -> tuple[str, bytes]:
     """Have a run aborted by a department that has put itself right since."""
     with_auditor(town)
     case = couple(town)
     tax = town.adder("tax")
-    modulus = summed.tally_keys()[0].public
-    tax.spoil = lambda data: modulus.write(
-        modulus.product([modulus.read(data), modulus.read(data)])
-    )
+    tax.spoil = spoilt
     run(town, case)
     tax.spoil = lambda data: data
-    (first,) = standing(town, "run")
+    (first,) = {*standing(town, "run")}
     return case, first
 
 
@@ -381,6 +400,32 @@ def test_an_aborted_sum_is_tried_once_more_by_the_auditors_verdict(town: Summing
     order = sum_messages.decode_test(last).order
     abort = town.tally.answers[header_of(town.tally.requests[0]).qid]
     assert order == SumOrder(period=202611, attempt=1, abort=abort, verdict=document)
+
+
+def test_every_line_of_a_month_has_its_own_second_attempt(tmp_path: Path) -> None:
+    """All rungs share one run's name; each is aborted and opened anew by itself."""
+    town = summed.build(tmp_path, INCOME + table("H1", "income-18s"))
+    town.amounts("H1", *WITHIN)
+    case, first = aborted(town)
+    with town.desk() as desk:
+        for rung in ("income-12s", "income-18s"):
+            desk.retry(case, signed_verdict(first, rung=rung))
+        desk.run([case])
+    assert standing(town, "attempt") == [0, 0, 1, 1]
+    assert standing(town, "state") == ["ABORTED", "ABORTED", "TOLD", "TOLD"]
+
+
+def test_what_opens_a_second_attempt_is_the_abort_and_no_refusal_before_it(town: Summing) -> None:
+    town.tally.refuses = Refusal.STATUS_LIST_STALE
+    case, first = aborted(town)
+    town.tally.refuses = Refusal.NONE
+    town.adder("tax").spoil = spoilt
+    run(town, case)
+    with town.desk() as desk:
+        desk.retry(case, signed_verdict(first))
+    abort = codec.decode_batch(standing(town, "abort")[-1])
+    said = {codec.decode_answer(one.item).outcome for one in abort.items[:-1]}
+    assert said == {Outcome.ABORTED}
 
 
 @pytest.mark.parametrize("wrong", ["run", "rung", "replays", "case"])

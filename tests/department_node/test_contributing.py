@@ -126,6 +126,23 @@ def test_a_roll_that_is_not_enrolled_calls_nobody_absent(
     assert ask(own, town, town.asked(slots)).code == "CONTRIBUTED"
 
 
+def test_a_request_goes_by_one_manifest_while_another_comes_into_force(
+    own: Contributor, town: Town, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    papers, tokens = node.party.papers, own._tokens
+    manifest = replace(papers.documents.manifest, groups={})
+    later = replace(papers, documents=replace(papers.documents, manifest=manifest))
+
+    def renewing(*args: Any) -> Any:
+        monkeypatch.setattr(node.party, "papers", later)
+        return tokens(*args)
+
+    monkeypatch.setattr(own, "_tokens", renewing)
+    slots = town.household(POOR, RICH)
+    assert ask(own, town, town.asked(slots)).code == "CONTRIBUTED"
+    assert ask(own, town, town.asked(slots, known=True)).code == "POLICY_NOT_ANSWERED"
+
+
 def test_a_run_has_one_ciphertext_for_all_its_rungs(own: Contributor, town: Town) -> None:
     slots = town.household(POOR, RICH)
     low = ask(own, town, town.asked(slots, LOW))

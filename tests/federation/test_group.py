@@ -11,7 +11,7 @@ from federation import group as groups
 from federation.errors import PeerFault, Refused
 from federation.group import Member
 from federation.parameter import Parameter
-from federation.strictjson import Json
+from federation.strictjson import Json, b64
 from tests.support.sums import group
 
 RUNG = Parameter(id="r", kind="rung", zh="一", en="one", per_head=100)
@@ -52,6 +52,8 @@ def test_its_parties_are_those_who_need_tokens() -> None:
         {"tally": {}},
         {"more": 1},
         {"auditor": "!"},
+        {"auditor": ""},
+        {"auditor": b64(bytes(31))},
         {"quantity": 1},
     ],
     ids=str,

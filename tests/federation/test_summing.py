@@ -137,11 +137,6 @@ def test_a_second_attempt_needs_the_first_one_s_abort(order: SumOrder) -> None:
         _check(_slots(), order)
 
 
-def test_only_sums_are_sums() -> None:
-    assert summing.is_sum("sum")
-    assert not summing.is_sum("threshold")
-
-
 def test_the_month_of_asking_is_china_s() -> None:
     assert summing.month_of(NOW) == MONTH
     assert summing.month_of(1_796_054_399) == MONTH  # 2026-11-30T23:59:59+08:00

@@ -13,9 +13,10 @@ from federation.clock import FixedClock
 from federation.consenting import ConsentForm, ConsentPerson, GrantRequest, Objection, Role
 from federation.errors import PeerFault, Refused
 from federation.founding import FederationPlan
+from federation.party import Documents
 from federation.summing import SumGrant
 from federation.wire.channel import Peers
-from registrar import joint, server
+from registrar import joint, server, tokens
 from registrar.consents import Rules
 from tests.registrar.town import (
     FATHER,
@@ -220,6 +221,56 @@ def test_what_is_left_of_a_sum_is_left_out(town: Town) -> None:
         )
         left = rules.narrowed(form)
         assert [grant.predicate for grant in left.grants] == ["P40"]
+
+
+def renewed(town: Town, monkeypatch: pytest.MonkeyPatch, documents: Documents) -> None:
+    """Let the registrar go by another manifest or policy, as after a renewal."""
+    papers = town.registrar.papers
+    monkeypatch.setattr(town.registrar, "papers", replace(papers, documents=documents))
+
+
+def granted(town: Town, number: str) -> set[str]:
+    """Take a consent's tokens; give what they grant."""
+    (issued,) = town.client().tokens([number])
+    read = [town.read(one.token) for one in issued.tokens]
+    return {predicate for one in read for predicate, _ in one.grants}
+
+
+@pytest.mark.parametrize("gone", ["group", "rule"])
+def test_what_went_between_record_and_issue_is_left_out_of_the_first_tokens_too(
+    town: Town, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """A consent may wait for signatures while the federation agrees on something else."""
+    mixed = [*asks(0, 1), GrantRequest(person=0, department="public_security", predicate="P40")]
+    both, joint_only = town.client().record([a_form(grants=mixed), a_form(grants=asks(0, 1))])
+    known = town.registrar.papers.documents
+    rules = {name: rule for name, rule in known.policy.rules.items() if name != "H1"}
+    less = {
+        "group": replace(known, manifest=replace(known.manifest, groups={})),
+        "rule": replace(known, policy=replace(known.policy, rules=rules)),
+    }
+    renewed(town, monkeypatch, less[gone])
+    assert granted(town, both.consent_no) == {"P40"}
+    with pytest.raises(Refused, match="POLICY_NOT_ANSWERED"):
+        town.client().tokens([joint_only.consent_no])
+
+
+def test_tokens_go_by_one_manifest_while_another_comes_into_force(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (receipt,) = town.client().record([a_form(grants=asks(0, 1))])
+    whole = town.registrar.papers.documents
+    expiry = tokens.expiry
+
+    def renewing(not_after: int, now: int) -> int:
+        renewed(town, monkeypatch, whole)
+        return expiry(not_after, now)
+
+    renewed(town, monkeypatch, replace(whole, manifest=replace(whole.manifest, groups={})))
+    monkeypatch.setattr(tokens, "expiry", renewing)
+    with pytest.raises(Refused, match="POLICY_NOT_ANSWERED"):
+        town.client().tokens([receipt.consent_no])
+    assert granted(town, receipt.consent_no) == {"H1"}
 
 
 def test_the_tally_s_status_list_can_be_had(town: Town) -> None:

@@ -4,12 +4,13 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from federation.consenting import ConsentState
-from federation.errors import Refused, Unavailable
+from federation.errors import BadInput, Refused, Unavailable
 from federation.status import Status
 from registrar import consents
 from registrar.journal import Asked
@@ -92,6 +93,20 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         Store(tmp_path / "r.sqlite")
 
 
+def test_a_file_of_another_release_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """Before sums a request had no declared total, nor had anybody a reference."""
+    path = tmp_path / "r.sqlite"
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as older:
+        older.execute("ALTER TABLE grant_request DROP COLUMN declared")
+        older.execute("DROP TABLE sum_ref")
+        before = list(older.execute("SELECT sql FROM sqlite_schema"))
+    with pytest.raises(BadInput, match="REGISTRAR_DATABASE_VERSION"):
+        Store(path)
+    with closing(sqlite3.connect(path)) as older:
+        assert list(older.execute("SELECT sql FROM sqlite_schema")) == before
+
+
 BY_REGISTRAR = Asked(by="registrar", at=NOW)
 
 
@@ -171,8 +186,9 @@ def test_only_the_owner_reads_the_file(tmp_path: Path, monkeypatch: pytest.Monke
     seen: list[int] = []
     connect = sqlite3.connect
 
-    def looking(path: Path, **how: object) -> sqlite3.Connection:
-        seen.append(stat.S_IMODE(path.stat().st_mode))
+    def looking(path: Path | str, **how: object) -> sqlite3.Connection:
+        if isinstance(path, Path):  # and not in memory
+            seen.append(stat.S_IMODE(path.stat().st_mode))
         return connect(path, **how)  # type: ignore[call-overload,no-any-return]
 
     monkeypatch.setattr(sqlite3, "connect", looking)

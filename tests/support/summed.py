@@ -110,6 +110,18 @@ def compute(
     )
 
 
+def without_the_last(whole: Computed) -> Computed:
+    """Make Z of a run of all shares but the last, by the same seed: the tally aborts."""
+    aggregator = comparison.Aggregator(run_of(group(), whole.run, RUNG), SEED)
+    shares = whole.shares[:-1]
+    return Computed(
+        run=whole.run,
+        shares=shares,
+        z=aggregator.start(shares),
+        commitment=aggregator.commitment,
+    )
+
+
 def sealed(seed: bytes = SEED) -> bytes:
     """Seal a seed to the auditor."""
     return sealing.seal_to(group().auditor, seed)

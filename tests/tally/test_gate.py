@@ -1,8 +1,10 @@
 """The gate: a sum is compared for a whole household, by its group, on the ladder, or not at all."""
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from tally import gate
 from tally.rpc import TallyRpc
 from tests.tally.town import LINE, LOWER, NOW, PERIOD, Home, Play, Town
 
+TABLE = Path(__file__).parents[2] / "docs" / "protocol" / "sum.md"
 Z = bytes(767) + b"\x01"
 """A ciphertext of nothing: what is refused here is refused before it is looked at."""
 
@@ -158,6 +161,45 @@ def test_a_group_of_another_tally_or_none_is_refused(town: Town) -> None:
         moment = replace(_moment(town), groups=groups)
         with pytest.raises(Refused, match="SUM_GROUP"):
             gate.admit(question, [token], SumOrder(period=PERIOD), moment)
+
+
+FAULTS = ("slots", "group", "ladder", "period", "attempt", "household", "declared", "keys")
+
+
+def _faulty(town: Town, faults: Sequence[str]) -> str:
+    """Ask what is wrong in all these ways, and give what it is refused with."""
+
+    def granted(one: SumGrant) -> SumGrant:
+        return replace(
+            one,
+            group=bytes(32) if "group" in faults else one.group,
+            ladder=bytes(32) if "ladder" in faults else one.ladder,
+            declared=b"d" * 32 if "declared" in faults else b"",
+        )
+
+    def salted(one: Claims) -> Claims:
+        return replace(one, household_salt=bytes(16)) if "household" in faults else one
+
+    home = town.home(joint=granted, claims=salted)
+    order = SumOrder(
+        period=202612 if "period" in faults else PERIOD,
+        attempt=int("attempt" in faults),
+    )
+    questions = asked(home, [1, 0] if "slots" in faults else [0, 1])
+    header = town.header(exchange.COMPARE)
+    return town.call(town.request(header, questions, message(order), home.tokens)).said
+
+
+def test_the_first_step_that_says_no_is_the_first_in_the_protocols_table(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(town.running._rpc._desk._referee, "_public", bytes(32))
+    heard = [_faulty(town, FAULTS[n:]) for n in range(len(FAULTS))]
+    table = TABLE.read_text("utf-8").partition("## At the tally")[2].partition("\n## ")[0]
+    rows = [line.split("|")[2] for line in table.splitlines() if line.startswith("| ")]
+    listed = [code for row in rows for code in re.findall(r"`([A-Z_]+)`", row)]
+    start = listed.index(heard[0], listed.index("POLICY_PARAMETER"))
+    assert heard == listed[start : start + len(FAULTS)]
 
 
 def _moment(town: Town) -> gate.Moment:
