@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -132,10 +133,7 @@ class Beside:
         if len(items) != len(asked) * _STRIDE:  # a sum's last item is no answer
             order = _order(asked.pop())
             items = items[: len(asked) * _STRIDE]
-        answers = (
-            items[i + limits.SALT_BYTES : i + _STRIDE] for i in range(0, len(items), _STRIDE)
-        )
-        left = [pair for pair in zip(asked, answers, strict=True) if pair[0]]
+        left = [pair for pair in zip(asked, _answers(items), strict=True) if pair[0]]
         return Decided(
             at=at,
             header=codec.decode_header(payload),
@@ -143,6 +141,19 @@ class Beside:
             answers=tuple(codec.decode_answer(answer) for _, answer in left),
             order=order,
         )
+
+    def told(self, asker: str, qid: bytes, position: int) -> tuple[Question, Answer] | None:
+        """Read one answer by its place in a request; None where nothing is left of it."""
+        sql = "SELECT items, questions FROM answered WHERE qid = ? AND sender = ?"
+        items, questions = self._c.execute(sql, (qid, asker)).fetchone() or (b"", b"")
+        pairs = zip(split(questions), _answers(items), strict=False)
+        asked, answer = next(islice(pairs, position, None), (b"", b""))
+        question = _question(asked) if asked else None
+        return (question, codec.decode_answer(answer)) if question else None
+
+
+def _answers(items: bytes) -> Iterator[bytes]:
+    return (items[i + limits.SALT_BYTES : i + _STRIDE] for i in range(0, len(items), _STRIDE))
 
 
 def split(packed: bytes) -> Iterator[bytes]:

@@ -30,6 +30,7 @@ from department_node.node import Node, RunningNode
 from department_node.records import SqliteRecords
 from department_node.screen import columns
 from department_node.steward_cli import app as steward_app
+from department_node.ticket_cli import app as ticket_app
 from federation import catalogue as predicates
 from federation import party as parties
 from federation import words
@@ -354,4 +355,5 @@ app.registered_commands += conform_app.registered_commands
 app.registered_commands += inspect_app.registered_commands
 app.registered_commands += mandates_app.registered_commands
 app.registered_commands += steward_app.registered_commands
+app.registered_commands += ticket_app.registered_commands
 app.add_typer(log_app, name="log")

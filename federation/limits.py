@@ -85,6 +85,8 @@ COUNT_TOKENS: Final = 100
 """Most tokens of one call for counts."""
 ALERT_BYTES: Final = 4 * 1024
 """Largest signed alert, bytes."""
+TICKET_BYTES: Final = 4 * 1024
+"""Largest signed data-quality ticket, bytes."""
 SUM_ITEM_BYTES: Final = 256 * 1024
 """Largest last item of a sum's message, bytes: the signed abort takes most of it."""
 VERDICT_BYTES: Final = 4 * 1024

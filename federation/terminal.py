@@ -97,11 +97,15 @@ def reporting(at: Terminal) -> Iterator[None]:
         yield
     except HeduiError as error:
         show(error, at)
-        code = EXIT_INPUT if isinstance(error, BadInput) else EXIT_REFUSED
-        raise typer.Exit(code) from error
+        raise typer.Exit(exit_code(error)) from error
     except KeyboardInterrupt as e:
         at.say("已中止;重新运行即可继续。", "Stopped; run it again to go on.")
         raise typer.Exit(130) from e
+
+
+def exit_code(error: HeduiError) -> int:
+    """Give the number that a command ends with: 2 (input) or 1 (anything else)."""
+    return EXIT_INPUT if isinstance(error, BadInput) else EXIT_REFUSED
 
 
 def show(error: HeduiError, at: Terminal) -> None:

@@ -26,6 +26,7 @@ from tests.hostile import (
     requests,
     sums,
     tables,
+    tickets,
     tokens,
 )
 from tests.hostile.made import COMMITTED_MOST, DEPARTMENT, NOW, Hostile, b64
@@ -64,8 +65,8 @@ def kit() -> list[Hostile]:
 
 
 def others() -> list[Hostile]:
-    """Make what auditors and witnesses can meet."""
-    return [*chain.from_iterable(one.files() for one in (receipts, bundles, logs, sums))]
+    """Make what auditors and witnesses can meet, and what people carry to a department."""
+    return [*chain.from_iterable(one.files() for one in (receipts, bundles, logs, sums, tickets))]
 
 
 def small(files: Iterable[Hostile]) -> list[Hostile]:

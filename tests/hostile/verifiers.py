@@ -12,7 +12,7 @@ from auditor.sums import Known
 from auditor.transcripts import Transcripts
 from auditor.witness import Seen
 from crypto import tiles
-from federation import bundle, erasure, root, transcript, verdict
+from federation import bundle, erasure, root, ticket, transcript, verdict
 from federation.errors import HeduiError, Unavailable
 from federation.log.keys import log_keys
 from federation.receipt import LogProof
@@ -124,4 +124,5 @@ VERIFIERS: Final[Mapping[str, Verifier]] = {
     "verdict": lambda data: verdict.read(data, exchanges.first_manifest()),
     "alarm": lambda data: alarms.read(data, exchanges.first_manifest()),
     "order": lambda data: erasure.read(data, exchanges.first_manifest()),
+    "ticket": lambda data: ticket.read(data, exchanges.first_manifest()),
 }
