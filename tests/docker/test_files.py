@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -22,6 +23,7 @@ from tests.docker.reading import (
     last_stage,
     mounts,
 )
+from tools import lock
 
 TOOLS: Final = Path(sys.executable).parent
 BOTH: Final = pytest.mark.parametrize("path", [CITY, PARTY], ids=lambda path: path.stem)
@@ -98,6 +100,18 @@ def test_every_download_is_held_to_the_lock_and_nothing_is_compiled() -> None:
     taking = [one for one in steps if " install " in one or " wheel " in one]
     assert len(taking) == 2
     assert all("--no-index" in one for one in taking)
+
+
+def test_what_a_centre_prints_and_keeps_with_is_installed_from_the_lock() -> None:
+    runs = " ".join(rest for word, rest in instructions() if word == "RUN")
+    assert runs.count("'hedui[pdf,postgres]'") == 1
+    assert {f"--extra {one}" in lock.COMMAND for one in ("pdf", "postgres")} == {True}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    locked = (ROOT / "requirements.lock").read_text("utf-8")
+    for extra in ("pdf", "postgres"):
+        for one in project["optional-dependencies"][extra]:
+            (name,) = re.findall(r"^[a-z0-9-]+", one)
+            assert f"\n{name}==" in locked
 
 
 def test_the_image_is_made_of_every_package_and_the_ignore_file_lets_just_these_pass() -> None:

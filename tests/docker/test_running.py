@@ -24,6 +24,11 @@ pytestmark = [
 GRACE: Final = 15.0
 """As ``stop_grace_period`` of every service."""
 SERVICES: Final = compose(CITY)["services"]
+PRINTER: Final = "printer"
+PRINT: Final = """
+set -- $(hedui case list | grep -o '^HD-[^ ]*')
+hedui case report "$1" --pdf /party/report.pdf
+"""
 SERVING: Final = [name for name, one in SERVICES.items() if one.get("restart")]
 
 
@@ -36,7 +41,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
 
 @pytest.fixture(scope="module")
 def engine(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    made = Engine(image=image, folder=tmp_path_factory.mktemp("city"), services=SERVICES)
+    services = {**SERVICES, PRINTER: SERVICES["centre"] | {"command": [PRINT]}}
+    made = Engine(image=image, folder=tmp_path_factory.mktemp("city"), services=services)
     yield made
     made.close()
 
@@ -65,6 +71,7 @@ def test_the_image_has_hedui_and_nothing_that_installs_or_compiles(image: Image)
     assert "hedui" in found
     packages = {one.name for one in image.root.glob("opt/hedui/lib/python3*/site-packages/*")}
     assert {"hedui", "crypto", "grpc"} <= packages
+    assert {"typst", "pylopdf_fonts_zh_cn", "psycopg", "psycopg_binary"} <= packages
     assert packages & {"pip", "pytest", "mypy", "ruff", "hypothesis", "grpc_tools"} == set()
     for folder in ("usr/bin", "usr/local/bin", "opt/hedui/bin"):
         names = {one.name for one in (image.root / folder).iterdir()}
@@ -90,14 +97,26 @@ def test_a_party_sees_its_own_folder_and_no_other(city: dict[str, Container]) ->
     assert city["tax"].execute("ls", "/party/root", "/cases").returncode != 0
 
 
-def test_the_centre_asks_every_department_of_the_city(
-    city: dict[str, Container], engine: Engine
-) -> None:
-    printed = engine.finish("centre")
-    rows = [line.split() for line in printed.splitlines() if line.startswith("HD-")]
-    asked = [row[-1].split("/") for row in rows if "/" in row[-1]]
-    assert len(asked) >= 12
-    assert [row for row in asked if row[0] != row[1]] == []
+@pytest.fixture(scope="module")
+def asked(city: dict[str, Container], engine: Engine) -> str:
+    """Let the centre ask everybody, and give what it printed."""
+    assert city["tally"].healthy()
+    return engine.finish("centre")
+
+
+def test_the_centre_asks_every_department_of_the_city(asked: str) -> None:
+    rows = [line.split() for line in asked.splitlines() if line.startswith("HD-")]
+    answered = [row[-1].split("/") for row in rows if "/" in row[-1]]
+    assert len(answered) >= 12
+    assert [row for row in answered if row[0] != row[1]] == []
+
+
+def test_the_centre_prints_a_report(asked: str, engine: Engine) -> None:
+    told = engine.finish(PRINTER)
+    assert "HD-" in asked
+    assert "report.pdf" in told
+    printed = Path(engine.volume("coordinator")) / "report.pdf"
+    assert printed.read_bytes().startswith(b"%PDF")
 
 
 def test_a_process_that_hangs_is_not_healthy(city: dict[str, Container]) -> None:
