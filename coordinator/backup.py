@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select
+from sqlalchemy import Connection, MetaData, Table, func, insert, select
+from sqlalchemy.exc import OperationalError, StatementError
 
 from coordinator.database import Database, migrate
+from coordinator.schema_people import operator
 from federation import keyfile, party
 from federation.errors import BadInput
 
@@ -116,10 +118,11 @@ def restore(database: Database, folder: Path, backup: Backup) -> None:
         migrate(connection)
 
 
-def empty(database: Database) -> bool:
-    """Tell whether there is no table yet."""
+def staffed(database: Database) -> bool:
+    """Tell whether operators work with what is there, whatever its form."""
     with database.reading() as connection:
-        return not inspect(connection).get_table_names()
+        there = _reflected(connection).tables.get(operator.name)
+        return there is not None and connection.execute(select(there).limit(1)).first() is not None
 
 
 def _reflected(connection: Connection) -> MetaData:
@@ -190,7 +193,9 @@ def _fill(connection: Connection, table: Table, folder: Path, part: Part) -> Non
                     dict(zip(names, map(_value, json.loads(one)), strict=True)) for one in lines
                 ]
                 connection.execute(insert(table), rows)
-    except (OSError, ValueError, TypeError) as e:
+    except OperationalError:  # of the database, and not of what is put into it
+        raise
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, StatementError) as e:
         raise BadInput("BACKUP_INVALID", file=_file(table.name)) from e
     if (digest.hexdigest(), found) != (part.sha256, part.rows):
         raise BadInput("BACKUP_INVALID", file=_file(table.name))

@@ -30,7 +30,7 @@ from coordinator.desk import Desk, Disputed, Ran
 from coordinator.findings import report as reports
 from coordinator.findings import screen
 from coordinator.opening import open_desk
-from coordinator.people.roles import Action
+from coordinator.people.roles import OWNER, Action
 from federation.commands import Commands
 from federation.errors import BadInput
 from federation.exchange import Purpose
@@ -215,8 +215,8 @@ def renew(
 ) -> None:
     """Open a case by the signatures of this one, while aid goes on. 在保期间凭原授权立复核案。"""
     with open_desk(folder) as desk:
-        desk.gate.acting(Action.CASE_RENEW, [case])
-        clerk.standing(at, desk.renew(case, trigger))
+        by = desk.gate.acting(Action.CASE_RENEW, [case])
+        clerk.standing(at, desk.renew(case, trigger, "" if by == OWNER else by))
 
 
 @app.command()

@@ -4,6 +4,9 @@ Knows arguments and what is printed. Scans stay with the centre: only their dige
 """
 
 import re
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from coordinator import scans
-from coordinator.casework.cases import CasePerson, Method, Signature
+from coordinator.casework.cases import Case, CasePerson, Method, Signature
 from coordinator.casework.filed import ConsentStage, FiledConsent
 from coordinator.documents import typesetting
 from coordinator.documents.consent_forms import Form
@@ -31,6 +34,7 @@ app = Commands(
 )
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_LINE: Final = 256
 
 CaseId = Annotated[str, typer.Argument(help="case number 案号")]
 
@@ -91,25 +95,28 @@ def sign(
         Method | None, typer.Option("--method", help="who signed; default as in the case 签字方式")
     ] = None,
     signer: Annotated[
-        str, typer.Option("--signer", help="guardian's or agent's id number 代签人证件号")
-    ] = "",
+        bool,
+        typer.Option(
+            "--signer", help="another signs: asks for their id number 代签,证件号另行输入"
+        ),
+    ] = False,
     folder: FolderOption = Path(),
 ) -> None:
     """Record who has signed; only the scan's digest is kept. 登记签字:只记扫描件的摘要。"""
     if bool(scan) == bool(digest):
         raise typer.BadParameter("--scan / --digest", param_hint="--scan")
     evidence = _evidence(scan, digest)
-    by = str(ids.canonical_id(signer).id) if signer else ""
+    by = str(ids.canonical_id(_typed(at)).id) if signer else ""
     with open_office(folder) as office:
         office.desk.gate.acting(Action.CONSENT_FILE, [case])
         people = office.people(case)
-        office.sign(
-            case,
-            {
-                number - 1: _signature(people, number - 1, method, by, evidence)
-                for number in persons
-            },
-        )
+        signed = {
+            number - 1: _signature(people, number - 1, method, by, evidence) for number in persons
+        }
+        if by:
+            later = _later(office, case, signed)
+            office.desk.gate.acting(Action.CONSENT_FILE, [case], papers=[later])
+        office.sign(case, signed)
         _status(at, office, case)
     at.say(f"下一步:hedui case consent {case}", f"Next: hedui case consent {case}")
 
@@ -120,6 +127,24 @@ def status(at: Terminal, case: CaseId, folder: FolderOption = Path()) -> None:
     with open_office(folder) as office:
         office.desk.gate.acting(Action.CASE_READ, [case])
         _status(at, office, case)
+
+
+def _typed(at: Terminal) -> str:
+    """Ask for a resident number, or read it: arguments are seen by every account of the machine."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(at.pick("代签人证件号", "Signer's id number"), err=True))
+    return sys.stdin.readline(_LINE)
+
+
+def _later(office: Office, case: str, signed: Mapping[int, Signature]) -> Case:
+    """Give a case as it would be with these signatures, which are not checked yet."""
+    (standing,) = office.desk.standing([case])
+    before = standing.filed.case
+    people = (
+        replace(person, signature=signed.get(place, person.signature))
+        for place, person in enumerate(before.persons)
+    )
+    return replace(before, persons=tuple(people))
 
 
 def _signature(

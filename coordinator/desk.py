@@ -20,12 +20,12 @@ from coordinator.casework import cases, lifecycle
 from coordinator.casework.cases import Case, Reading
 from coordinator.casework.filed import ConsentStage, FiledCase, FiledConsent
 from coordinator.consent_desk import ConsentDesk, ConsentTerms, Registrar
-from coordinator.findings import composites
-from coordinator.findings.assess import Row, Status, assess
+from coordinator.findings.assess import Row, Status
 from coordinator.findings.leaving import Leaving, leaving
-from coordinator.findings.report import Report, make
+from coordinator.findings.report import Report
 from coordinator.life_book import LifeBook, over
 from coordinator.people.gate import Gate
+from coordinator.reporting import Reporting
 from coordinator.store import Store
 from federation import verdict
 from federation.clock import Clock, business_date
@@ -149,6 +149,9 @@ class Desk:
         self._sums = books.sums
         self.gate = books.gate
         self._consents = ConsentDesk(books.store, registrar, around, terms, clock)
+        self._reporting = Reporting(
+            store=books.store, record=books.record, sums=books.sums, around=around, clock=clock
+        )
         self._conductors = conductors
         self.around = around
         self._terms = terms
@@ -206,7 +209,7 @@ class Desk:
             BadInput: CASE_UNKNOWN.
         """
         (filed,) = self._store.cases([case_id])
-        return self._plan(filed)
+        return plan(filed.case, filed.plan, self.around, business_date(filed.opened))
 
     def run(
         self,
@@ -248,20 +251,17 @@ class Desk:
         Raises:
             BadInput: CASE_UNKNOWN.
         """
-        report = self._report(case_id)
+        (report,) = self.reports([case_id])
         self._life.reported(case_id, self._clock.now())
         return report
 
-    def _report(self, case_id: str) -> Report:
-        (filed,) = self._store.cases([case_id])
-        told = self._record.told([case_id])[case_id]
-        summed = self._sums.told([case_id])[case_id]
-        planned = self._plan(filed)
-        rows = assess(filed.case, filed.plan, planned, told, self.around)
-        rows += composites.assess(filed.case, planned, told, summed, self.around)
-        consent = self._store.consents([case_id]).get(case_id)
-        took = max([0, *(one.millis for one in told), *(one.millis for one in summed)])
-        return make(filed, consent, rows, self._clock.now(), took)
+    def reports(self, case_ids: Sequence[str]) -> list[Report]:
+        """Make reports of what is known now, and note nothing: for counting and comparing.
+
+        Raises:
+            BadInput: CASE_UNKNOWN.
+        """
+        return self._reporting.reports(case_ids)
 
     def told(self, case_ids: Sequence[str]) -> dict[str, list[Told]]:
         """Give every question of these cases with its newest answer, or why there is none."""
@@ -315,7 +315,7 @@ class Desk:
         """
         return self.standing(self._consents.change_household(case_id))
 
-    def renew(self, case_id: str, purpose: Purpose) -> Standing:
+    def renew(self, case_id: str, purpose: Purpose, by: str = "") -> Standing:
         """Open a case of the same people while aid is in force, by the signatures of before.
 
         Raises:
@@ -323,7 +323,8 @@ class Desk:
                 to is asked for this purpose.
         """
         (before,) = self._store.cases([case_id])
-        (number,) = self.new([replace(before.case, purpose=purpose)], before.plan)
+        case = replace(before.case, purpose=purpose, operator=by or before.case.operator)
+        (number,) = self.new([case], before.plan)
         self._consents.renew_consent(case_id, number)
         return self._one(number)
 
@@ -337,12 +338,11 @@ class Desk:
                 answered such a question.
             Refused, PeerFault, Unavailable: as the registrar says; call again to go on.
         """
-        before = tuple(filter(question.fits, self._report(case_id).rows))
+        before = self._disputed(case_id, question)
         self._consents.recheck(case_id, question.asks(case_id, before), evidence)
         ran = self.run([case_id], progress)
         self._life.rechecked(case_id, evidence, self._clock.now())
-        after = tuple(filter(question.fits, self._report(case_id).rows))
-        return Rechecked(before=before, after=after, ran=ran)
+        return Rechecked(before=before, after=self._disputed(case_id, question), ran=ran)
 
     def retry(self, case_id: str, document: bytes) -> None:
         """Open the second attempt at an aborted sum, by an auditor's signed verdict.
@@ -374,8 +374,9 @@ class Desk:
             for one in self._store.cases(case_ids)
         ]
 
-    def _plan(self, filed: FiledCase) -> Plan:
-        return plan(filed.case, filed.plan, self.around, business_date(filed.opened))
+    def _disputed(self, case_id: str, question: Disputed) -> tuple[Row, ...]:
+        (report,) = self.reports([case_id])
+        return tuple(filter(question.fits, report.rows))
 
     def _one(self, case_id: str) -> Standing:
         return self.standing([case_id])[0]

@@ -3,7 +3,9 @@
 Knows which columns of a case tell of people. What goes: numbers, names, who signed for whom, what
 was declared, notes, issued reports, tokens. What stays says that a case was opened, asked about and
 decided, and counts in statistics: it names nobody. Nor does the log: it gets an event that tells of
-the erasure and loses no row, for each is the evidence that a question was allowed.
+the erasure and loses no row, for each is the evidence that a question was allowed, or a digest of
+a report that was issued. So a declared income that a sum was compared with stays in the request
+that opened it to the tally: the log's row is over the exact bytes of it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +28,8 @@ from coordinator.schema import (
     consent,
     person,
     recheck,
+    sum_ask,
+    sum_run,
     token,
 )
 from coordinator.schema_documents import report_issue
@@ -50,14 +54,18 @@ _BLANKED: Final = (
         )
     )
     .values(note=""),
-    update(report_issue).where(report_issue.c.case_id == _OF).values(document=b""),
     update(recheck)
     .where(recheck.c.ask_id.in_(select(ask.c.ask_id).where(ask.c.case_id == _OF)))
     .values(token=b""),
+    update(sum_run)
+    .where(sum_run.c.sum_id.in_(select(sum_ask.c.sum_id).where(sum_ask.c.case_id == _OF)))
+    .values(seed=None),
+    delete(report_issue).where(report_issue.c.case_id == _OF),
     delete(token).where(token.c.case_id == _OF),
 )
 TABLES: Final = (
-    *("person", "case_file", "case_event", "feedback_reply", "report_issue", "recheck", "token"),
+    *("person", "case_file", "case_event", "feedback_reply", "report_issue", "recheck", "sum_run"),
+    "token",
 )
 """Tables in which something of a case is erased."""
 _IDS: Final[Any] = bindparam("ids", expanding=True)

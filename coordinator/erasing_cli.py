@@ -10,6 +10,7 @@ import typer
 
 from coordinator.erasing import Kept
 from coordinator.opening import open_erasing
+from coordinator.people.firsts import First
 from coordinator.people.roles import Action
 from federation.clock import SystemClock, business_date
 from federation.commands import Commands
@@ -50,11 +51,13 @@ def erase(
     """Erase the people of an ended case: first proposed, then approved. 删除案件中的人员资料。"""
     action = Action.ERASE_APPROVE if approve else Action.ERASE_PROPOSE
     with open_erasing(folder) as (desk, erasing):
-        who = desk.gate.acting(action, [case])
+        who = desk.gate.acting(action, [case], about=reason.value)
         kept = erasing.check(case, reason)
         if approve:
             erasing.erase(case, reason, who)
             erasing.compact()
+        else:
+            desk.gate.began(First(subject=case, action=action, name=who, matter=reason.value))
     at.emit({"case": case, "reason": reason.value, "erased": approve, "ended": kept.ended})
     if approve:
         at.say(

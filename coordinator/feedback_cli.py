@@ -76,6 +76,7 @@ def tasks(
 ) -> None:
     """List findings by township, household and category. 按乡镇、家庭、类别列出核实事项。"""
     with open_feedback(folder) as desk:
+        desk.desk.gate.acting(Action.CASE_READ, about=task)
         some = [desk.task(task)] if task else desk.reminders(area) if remind else desk.tasks(area)
         screen.listed(at, desk, _mine(desk, some))
 
@@ -101,8 +102,9 @@ def answer(
     with open_feedback(folder) as desk:
         given = desk.task(task)
         digest = scans.digest(document)
-        numbers = finding or [one.number for one in given.findings if one.reply is None]
-        told = " ".join((task, ",".join(map(str, numbers)), result.value, digest.hex()))
+        still = [one.number for one in given.findings if one.reply is None]
+        numbers = list(dict.fromkeys(finding or still))
+        told = " ".join((task, result.value, digest.hex(), ",".join(map(str, numbers))))
         by = desk.desk.gate.acting(Action.FEEDBACK_ANSWER, [given.case_id], about=told)
         reply = Reply(
             result=result,
@@ -119,7 +121,9 @@ def answer(
 def overdue(at: Terminal, area: Area = "", folder: FolderOption = Path()) -> None:
     """List what is overdue by township, and how well the loop closes. 按乡镇列出超期与闭环率。"""
     with open_feedback(folder) as desk:
-        screen.overdue(at, _mine(desk, desk.overdue(area)), desk.loops(area))
+        desk.desk.gate.acting(Action.CASE_READ)
+        loops = desk.loops(_here(desk, area))
+        screen.overdue(at, _mine(desk, desk.overdue(area)), loops)
 
 
 @app.command()
@@ -131,7 +135,8 @@ def tickets(
     """List tickets about wrong data by department. 按部门列出数据质量工单。"""
     with open_feedback(folder) as desk:
         desk.desk.gate.acting(Action.STATISTICS_READ)
-        screen.tickets(at, [one for one, _ in desk.tickets(department)], desk.desk.around)
+        of = {one.id for one in _here(desk)}
+        screen.tickets(at, [one for one, _ in desk.tickets(department, of)], desk.desk.around)
 
 
 @app.command()
@@ -145,14 +150,23 @@ def export(
     with open_feedback(folder) as desk:
         some = _mine(desk, desk.tasks(area))
         desk.desk.gate.acting(Action.FEEDBACK_ASSIGN, sorted({one.case_id for one in some}))
-        written = sheets.export(out, desk, some, at.lang)
+        tickets = desk.tickets(of={one.id for one in _here(desk, area)})
+        written = sheets.export(out, desk, some, tickets, at.lang)
     at.emit([str(file) for file in written])
     for file in written:
         at.say(f"已写入 {file}", f"{file} written")
 
 
 def _mine(desk: FeedbackDesk, some: list[Task]) -> list[Task]:
-    """Leave out tasks of cases that whoever is logged in may not read."""
-    cases = list(dict.fromkeys(one.case_id for one in some))
-    mine = set(desk.desk.gate.within(Action.CASE_READ, cases))
+    """Leave out tasks of cases that whoever is logged in may not read, or that were erased."""
+    cases = {one.case_id for one in some}
+    there = [one for one in desk.desk.case_ids() if one in cases]
+    mine = set(desk.desk.gate.within(Action.CASE_READ, there))
     return [one for one in some if one.case_id in mine]
+
+
+def _here(desk: FeedbackDesk, area: str = "") -> list[Task]:
+    """List the tasks in the areas of whoever is logged in; to be counted, not to be shown."""
+    some = desk.tasks(area)
+    covered = desk.desk.gate.covering(Action.CASE_READ, {one.area for one in some})
+    return [one for one in some if one.area in covered]

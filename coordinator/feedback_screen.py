@@ -14,11 +14,11 @@ from coordinator.casework.programmes import Question
 from coordinator.casework.sums import Sum
 from coordinator.feedback.desk import FeedbackDesk
 from coordinator.feedback.tasks import HOUSEHOLD, Finding, Loop, Matter, Result, Task, grouped
-from coordinator.feedback.tickets import Ticket
 from coordinator.findings.report import day
 from coordinator.words import say
 from federation.clock import business_time
 from federation.terminal import Terminal
+from federation.ticket import Ticket
 
 RESULTS: Final = {
     Result.CONFIRMED: ("属实", "confirmed"),
@@ -127,7 +127,7 @@ def tickets(at: Terminal, some: Sequence[Ticket], around: Surroundings) -> None:
         name = around.manifest.party(one.department).name(at.lang)
         item = around.catalogue.predicate(one.predicate).label(at.lang)
         when = business_time(one.issued).date().isoformat()
-        line = f"{name}  {one.ticket}  {item}  {at.pick(*RESULTS[one.fault])}  {when}"
+        line = f"{name}  {one.ticket}  {item}  {at.pick(*RESULTS[Result(one.fault)])}  {when}"
         at.say(line, line)
     if not some:
         at.say("没有工单", "no tickets")

@@ -4,7 +4,7 @@ Knows arguments and the bar of progress; what is printed stands in ``import_scre
 is one call at the desk of case lists.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -13,6 +13,7 @@ import typer
 from rich.progress import Progress as Bar
 
 from coordinator import import_screen as screen
+from coordinator.casework.cases import Case
 from coordinator.imports import mapping, rejects
 from coordinator.imports.importing import Chosen, Examined, ImportDesk, Progress, check_new
 from coordinator.imports.mapping import Wanted
@@ -61,23 +62,27 @@ def import_list(
     with open_imports(folder) as desk:
         wanted = mapping.read_words(map_ or (), set_ or ()).over(_mapping(mapping_file))
         chosen = Chosen(wanted=wanted, plan=plan, encoding=_encoding(encoding), sheet=sheet)
-        operator = desk.desk.gate.acting(Action.CASE_READ)
-        found = desk.examine(file, chosen, operator)
+        gate = desk.desk.gate
+        operator = gate.acting(Action.CASE_READ)
+
+        def permit(papers: Sequence[Case]) -> None:
+            if preview:
+                gate.acting(Action.CASE_IMPORT, papers=papers, about="preview")
+            else:
+                gate.opening(papers, Action.CASE_IMPORT)
+
+        found = desk.examine(file, chosen, operator, permit)
+        if not preview:
+            check_new(found, resume=resume)
         screen.examined(at, found, preview=preview)
-        papers = [case for _, case, _ in found.cases]
-        if preview:
-            desk.desk.gate.acting(Action.CASE_READ, papers=papers)
-        else:
+        if not preview:
             out = rejected or file.with_name(file.name + _ENDING)
-            _import(desk, found, at, out, resume=resume)
+            _import(desk, found, at, out, operator)
     if found.rejects:
         raise typer.Exit(1)
 
 
-def _import(desk: ImportDesk, found: Examined, at: Terminal, out: Path, *, resume: bool) -> None:
-    check_new(found, resume=resume)
-    papers = [case for _, case, _ in found.cases]
-    operator = desk.desk.gate.opening(papers, Action.CASE_IMPORT)
+def _import(desk: ImportDesk, found: Examined, at: Terminal, out: Path, operator: str) -> None:
     if found.rejects:  # before any case is opened: the file must be writable
         rejects.write(out, found.header, found.rejects, at.lang)
     with _bar(at) as progress:

@@ -18,6 +18,8 @@ from coordinator.casework.happened import Act, CaseEvent
 from coordinator.casework.lifecycle import ENDED, Event, Fact, Life, State
 from coordinator.database import Database, chunks
 from coordinator.log_book import append
+from coordinator.people.firsts import First, remember
+from coordinator.people.roles import Action
 from coordinator.schema import case_file
 from coordinator.schema_lifecycle import case_event
 from coordinator.store import open_cases
@@ -34,6 +36,8 @@ _EVENTS: Final = (
 _OPERATORS: Final = select(case_file.c.case_id, case_file.c.operator).where(
     case_file.c.case_id.in_(_IDS)
 )
+_BEGINS: Final = frozenset({Event.PROPOSE, Event.EMERGENCY})
+"""After what another person decides."""
 _CONSENTED: Final = {
     ConsentStage.BLOCKED: Event.BLOCK,
     ConsentStage.READY: Event.CONSENT,
@@ -58,7 +62,7 @@ class LifeBook:
     def act(
         self, case_id: str, act: Act, now: int, waived: frozenset[Fact] = frozenset()
     ) -> CaseEvent:
-        """Take a step.
+        """Take a step; who has begun what another person decides is remembered with it.
 
         Raises:
             Refused: as ``lifecycle.step``; nothing has changed.
@@ -66,6 +70,8 @@ class LifeBook:
         with self._database.writing() as connection:
             one = _next(connection, case_id, act, now, waived)
             _keep(connection, [one])
+            if act.event in _BEGINS:
+                remember(connection, _first(case_id, act), now)
         return one
 
     def transfer(
@@ -221,6 +227,11 @@ def _keep(connection: Connection, events: Sequence[CaseEvent]) -> None:
     if events:
         connection.execute(insert(case_event), [_row(one) for one in events])
         append(connection, [log_entries.moved(one) for one in events])
+
+
+def _first(case_id: str, act: Act) -> First:
+    action = Action.CASE_DECIDE
+    return First(subject=case_id, action=action, name=act.operator, matter=act.meant)
 
 
 def _row(one: CaseEvent) -> dict[str, Any]:

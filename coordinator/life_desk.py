@@ -112,7 +112,7 @@ class LifeDesk:
         now = self._clock.now()
         self._after(filed, act.event, now)
         self._end(case_id)
-        follow = _following(filed.case, to.id, evidence)
+        follow = _following(replace(filed.case, operator=act.operator), to.id, evidence)
         last, _ = self._book.transfer(case_id, act, (follow, filed.plan), now, self._random)
         return last
 

@@ -90,16 +90,23 @@ class Step:
     ] = ""
 
     def by(
-        self, desk: LifeDesk, case: str, event: Event, reasons: Iterable[str] | None = None
+        self,
+        desk: LifeDesk,
+        case: str,
+        event: Event,
+        reasons: Iterable[str] | None = None,
+        meant: str = "",
     ) -> Act:
         """Make the step that is meant, by whoever is logged in and may take it.
+
+        ``meant`` is what is decided, in words that are the same for whoever proposes and decides.
 
         Raises:
             BadInput: OPERATOR_MISSING where a decision is nobody's, OPERATOR_OTHER where another
                 is named than is logged in; CASE_UNKNOWN.
             Refused: as ``Gate.acting``.
         """
-        name = desk.desk.gate.acting(_ACTIONS.get(event, Action.CASE_MOVE), [case])
+        name = desk.desk.gate.acting(_ACTIONS.get(event, Action.CASE_MOVE), [case], about=meant)
         if name == OWNER:
             if event in _NAMED and not self.operator:
                 raise BadInput("OPERATOR_MISSING", case=case)
@@ -112,6 +119,7 @@ class Step:
             reasons=tuple(dict.fromkeys(reasons or ())),
             document=scans.digest(self.document),
             note=self.note,
+            meant=meant,
         )
 
 
@@ -208,12 +216,13 @@ def decide(
     if (decision is Decision.TRANSFER) != bool(to):
         raise typer.BadParameter("--to goes with transfer", param_hint="--to")
     event = Event(decision.value)
+    meant = " ".join(filter(None, (event.value, to, *sorted(set(reason or ())))))
     with open_life(folder) as desk:
         if propose:
-            act = step.by(desk, case, Event.PROPOSE, reason)
+            act = step.by(desk, case, Event.PROPOSE, reason, meant)
             screen.moved(at, desk.propose(case, act, event))
             return
-        act = step.by(desk, case, event, reason)
+        act = step.by(desk, case, event, reason, meant)
         if event is not Event.TRANSFER:
             screen.moved(at, desk.act(case, act))
             return
@@ -265,4 +274,5 @@ def _readable(desk: LifeDesk, cases: list[str] | None) -> list[str]:
     if cases:
         desk.desk.gate.acting(Action.CASE_READ, cases)
         return cases
+    desk.desk.gate.acting(Action.CASE_READ)
     return desk.desk.gate.within(Action.CASE_READ, desk.desk.case_ids())

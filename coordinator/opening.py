@@ -259,8 +259,10 @@ def open_life(folder: Path, clock: Clock | None = None) -> Iterator[LifeDesk]:
     days = workdays.of_folder(folder)
     with installation(folder, clock) as installed:
         books = _books(installed)
-        by = Practised(practice=practice.load(), days=days, clock=installed.clock)
-        yield LifeDesk(_desk(installed), books.store, books.life, by)
+        desk = _desk(installed)
+        local = desk.around.programmes.sheeted(practice.load())
+        by = Practised(practice=local, days=days, clock=installed.clock)
+        yield LifeDesk(desk, books.store, books.life, by)
 
 
 @contextmanager
@@ -298,7 +300,7 @@ def open_statistics(folder: Path, clock: Clock | None = None) -> Iterator[Statis
 
 def _gathering(installed: Installed, desk: Desk, days: workdays.WorkDays) -> Gathering:
     by = Counted(
-        practice=practice.load(),
+        practice=desk.around.programmes.sheeted(practice.load()),
         days=days,
         clock=installed.clock,
         numbers=Numbers(installed.party.data),

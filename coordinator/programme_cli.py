@@ -215,7 +215,6 @@ def _explained(programme_id: str, asked: Asked, shelf: Shelf, signed: frozenset[
     return Explained(
         sheet=sheet,
         programme=programme,
-        exemptions=shelf.exemptions(programme_id, asked.area, asked.on),
         sets=tuple(_concerning(programme_id, asked, shelf)),
         lines=shelf.lines,
         standard=_standard(asked, shelf),

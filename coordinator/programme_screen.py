@@ -13,12 +13,11 @@ from coordinator.casework.programmes import CASE_AREA, OLDEST, Programme, Questi
 from coordinator.casework.sums import Subject, Sum
 from coordinator.people.roles import TITLES
 from coordinator.regional.rulesets import RuleSet
-from coordinator.regional.sheets import Basis, Exemption, Sheet
+from coordinator.regional.sheets import Basis, Sheet
 from coordinator.regional.standards import Line, Measure, Standard
 from federation import catalogue, words
-from federation.catalogue import Catalogue, Form, ParameterKind, Predicate
+from federation.catalogue import Catalogue, ParameterKind, Predicate
 from federation.catalogue import Unit as Measured
-from federation.exchange import Answer, Outcome
 from federation.parameter import Parameter
 from federation.terminal import Terminal
 
@@ -57,7 +56,6 @@ class Explained:
 
     sheet: Sheet
     programme: Programme
-    exemptions: tuple[Exemption, ...]
     sets: tuple[RuleSet, ...]
     lines: Mapping[str, Line]
     standard: Standard | None
@@ -70,13 +68,6 @@ class Explained:
         if line is None or (line.of and self.standard is None):
             return None
         return line.value(self.standard or _NOWHERE)
-
-    def also(self, asked: Question | Sum) -> tuple[str, ...]:
-        """List the other outcomes without which a rule's outcome is nothing to look at."""
-        found = (
-            r for s in self.sets for r in s.rules if (r.asks.predicate, r.asks.zh) == _same(asked)
-        )
-        return next((one.also for one in found if self.programme.id in one.programmes), ())
 
 
 def row(sheet: Sheet, programme: Programme, *, signed: bool) -> dict[str, Any]:
@@ -112,7 +103,7 @@ def detail(one: Explained) -> dict[str, Any]:
             "departments": list(one.catalogue.predicate(q.predicate).departments),
             "line": _line(q, one, "en"),
             "finding": list(q.finding),
-            "also": list(one.also(q)),
+            "also": list(q.also),
             "zh": q.zh,
             "en": q.en,
             "source": q.source,
@@ -135,7 +126,7 @@ def detail(one: Explained) -> dict[str, Any]:
                 "en": e.en,
                 "source": e.source,
             }
-            for e in one.exemptions
+            for e in one.programme.exemptions
         ],
         "property": [s.id for s in one.sets],
         "standard": {m.value: v for m, v in one.standard.values.items()} if one.standard else None,
@@ -227,7 +218,7 @@ def _question(asked: Question | Sum, one: Explained, at: Terminal) -> Iterator[s
     yield f"      {_whom(asked, at)}"
     if asked.finding:
         outcomes = _outcomes(asked.finding, predicate, one.value(asked.parameter), at)
-        also = at.pick(",且", ", and ").join(_other(o, one, at) for o in one.also(asked))
+        also = at.pick(",且", ", and ").join(_other(o, one, at) for o in asked.also)
         also = also and at.pick(f"(且 {also})", f" (and {also})")
         yield at.pick(
             f"      答“{outcomes}”{also}:{asked.zh}", f"      if “{outcomes}”{also}: {asked.en}"
@@ -241,7 +232,7 @@ def _other(text: str, one: Explained, at: Terminal) -> str:
     """Word another outcome, ``P34=NO``, that has to be there too."""
     name, _, outcome = text.partition("=")
     predicate = one.catalogue.predicate(name)
-    return f"{name} {predicate.label(at.lang)}: {_outcome(outcome, predicate, None, at.lang)}"
+    return f"{name} {predicate.label(at.lang)}: {words.written(outcome, predicate, None, at.lang)}"
 
 
 def _whom(asked: Question | Sum, at: Terminal) -> str:
@@ -276,10 +267,10 @@ def _line(asked: Question | Sum, one: Explained, lang: str) -> str:
 
 
 def _exempt(one: Explained, at: Terminal) -> Iterator[str]:
-    if not one.exemptions:
+    if not one.programme.exemptions:
         return
     yield at.pick("不构成障碍", "What does not bar anybody")
-    for each in one.exemptions:
+    for each in one.programme.exemptions:
         predicate = one.catalogue.predicate(each.predicate)
         outcomes = _outcomes(each.outcomes, predicate, None, at)
         label = predicate.label(at.lang)
@@ -292,24 +283,14 @@ def _exempt(one: Explained, at: Terminal) -> Iterator[str]:
 def _outcomes(
     outcomes: Iterable[str], predicate: Predicate, value: Parameter | None, at: Terminal
 ) -> str:
-    return at.pick("、", ", ").join(_outcome(one, predicate, value, at.lang) for one in outcomes)
-
-
-def _outcome(text: str, predicate: Predicate, value: Parameter | None, lang: str) -> str:
-    name, _, inner = text.rstrip(")").partition("(")
-    if predicate.form in {Form.SUM, Form.COMPOSITE}:
-        return words.say("answer", "yes" if name == "YES" else "no", lang)
-    number = predicate.values.index(inner) if inner in predicate.values else int(inner or 0)
-    return words.outcome(Answer(outcome=Outcome[name], value=number), predicate, value, lang)
+    return at.pick("、", ", ").join(
+        words.written(one, predicate, value, at.lang) for one in outcomes
+    )
 
 
 def _reaches(asked: Question | Sum, programme: Programme) -> bool:
     """Tell whether anybody is asked: a question taken over may be of roles that are not."""
     return isinstance(asked, Sum) or bool(set(asked.roles) & set(programme.roles))
-
-
-def _same(asked: Question | Sum) -> tuple[str, str]:
-    return asked.predicate, asked.zh
 
 
 def _yuan(fen: int) -> str:

@@ -137,7 +137,7 @@ recheck = Table(
     metadata,
     Column("jti", LargeBinary(16), primary_key=True),
     Column("ask_id", _NUMBER, ForeignKey("ask.ask_id"), nullable=False),
-    Column("token", LargeBinary, nullable=False),
+    Column("token", SealedBytes("recheck.token"), nullable=False),
     Column("evidence", LargeBinary, nullable=False),  # SHA-256 of the signed objection
     Column("filed", BigInteger, nullable=False),
     Column("batch_id", _NUMBER),  # with what it was answered
@@ -181,7 +181,7 @@ mandate_part = Table(
     metadata,
     Column("mandate_id", LargeBinary(16), ForeignKey("mandate.mandate_id"), primary_key=True),
     Column("first", Integer, primary_key=True),
-    Column("ids", Text, nullable=False),  # 18 characters each, rising
+    Column("ids", SealedText("mandate_part.ids"), nullable=False),  # 18 characters each, rising
 )
 
 mandate_list = Table(

@@ -46,4 +46,5 @@ operator_act = Table(
     Column("action", String(32), primary_key=True),
     Column("name", String(64), primary_key=True),
     Column("at", BigInteger, nullable=False),
+    Column("matter", Text, nullable=False, server_default=""),  # what exactly is to be confirmed
 )

@@ -52,10 +52,12 @@ def places() -> Iterator[Place]:
 def seal_up(database: Database, tell: Callable[[str, int], object]) -> int:
     """Seal every plain cell and tell how many those were; ``tell`` hears of column and rows.
 
+    An earlier release may have sealed fewer columns than this one.
+
     Raises:
         Unavailable: DATABASE_UNAVAILABLE.
     """
-    if storage.state(database) != storage.SEALED:
+    if storage.state(database) != storage.SEALED or plain(database):
         storage.set_state(database, storage.UNDER_WAY)
     sealed = 0
     for place in places():

@@ -9,8 +9,8 @@ any of them. So it needs the operators' resident numbers, which stand in the set
 """
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, select
@@ -19,10 +19,13 @@ from coordinator import log_entries
 from coordinator.config import Settings
 from coordinator.database import Database, chunks
 from coordinator.log_book import append
+from coordinator.people.roles import OWNER, Action
 from coordinator.schema import (
     ask,
     case_closing,
     case_file,
+    log,
+    log_checkpoint,
     person,
     question,
     question_batch,
@@ -33,20 +36,28 @@ from coordinator.schema import (
 from federation import alert, sentinel
 from federation.alert import Alert, Raised
 from federation.clock import Clock
+from federation.errors import PeerFault
+from federation.log import kinds
+from federation.log.coordinator_events import OperatorActed
 from federation.party import Party
 from federation.sentinel import DAY, Bounds, Change, Key, Rule, State, Traffic
 
 _ASKED: Final = (
-    select(question_batch.c.created, case_file.c.operator, func.count())
+    select(question_batch.c.created, case_file.c.case_id, case_file.c.operator, func.count())
     .select_from(question_batch)
     .join(question, question.c.batch_id == question_batch.c.batch_id)
     .join(ask, ask.c.ask_id == question.c.ask_id)
     .join(case_file, case_file.c.case_id == ask.c.case_id)
     .where(question_batch.c.created >= bindparam("since"))
-    .group_by(question_batch.c.batch_id, question_batch.c.created, case_file.c.operator)
+    .group_by(
+        question_batch.c.batch_id,
+        question_batch.c.created,
+        case_file.c.case_id,
+        case_file.c.operator,
+    )
 )
 _SUMMED: Final = (  # a run is one question, however many departments add up
-    select(sum_run.c.began, case_file.c.operator)
+    select(sum_run.c.began, case_file.c.case_id, case_file.c.operator)
     .join(sum_ask, sum_ask.c.sum_id == sum_run.c.sum_id)
     .join(case_file, case_file.c.case_id == sum_ask.c.case_id)
     .where(sum_run.c.began >= bindparam("since"))
@@ -86,6 +97,19 @@ _HISTORY: Final = select(
     suspicion.c.state,
     suspicion.c.level,
 ).order_by(suspicion.c.number)
+_ASKING: Final = frozenset({Action.CASE_ASK.value, Action.CASE_RECHECK.value})
+_SETTLED: Final = select(func.max(log_checkpoint.c.size)).where(
+    log_checkpoint.c.at < bindparam("since")
+)
+_ACTED: Final = (  # of all records only theirs begin so
+    select(log.c.record)
+    .where(
+        log.c.seq > bindparam("size"),
+        log.c.record >= b'{"about":',
+        log.c.record < b'{"about;',
+    )
+    .order_by(log.c.seq)
+)
 _A_RELATIVE, _ITSELF = 1, 2
 
 
@@ -139,10 +163,11 @@ class Sentinel:
         now = self._clock.now()
         traffic = Traffic(sentinel.working(self._settings.working_time))
         since = sentinel.traffic_since(now)
-        for at, operator, questions in connection.execute(_ASKED, {"since": since}):
-            traffic.note(at, operator, questions)
-        for at, operator in connection.execute(_SUMMED, {"since": since}):
-            traffic.note(at, operator, 1)
+        acted = _acted(connection, since)
+        for at, case_id, operator, questions in connection.execute(_ASKED, {"since": since}):
+            traffic.note(at, _who(acted[case_id], at) or operator, questions)
+        for at, case_id, operator in connection.execute(_SUMMED, {"since": since}):
+            traffic.note(at, _who(acted[case_id], at) or operator, 1)
         before = now - self._settings.decide_days * DAY
         undecided = connection.execute(_UNDECIDED, {"before": before})
         return {
@@ -172,6 +197,34 @@ class Sentinel:
             row = connection.execute(insert(suspicion), _row(made, signed))
             (number,) = row.inserted_primary_key or (0,)
             append(connection, [log_entries.alerted(made, signed, number)])
+
+
+def _acted(connection: Connection, since: int) -> dict[str, list[tuple[int, str]]]:
+    """Read who was let through to ask about a case, and when, oldest first.
+
+    From before the oldest question on: no command runs across a checkpoint.
+    """
+    size = connection.scalar(_SETTLED, {"since": since}) or 0
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for record in connection.scalars(_ACTED, {"size": size}):
+        try:
+            at, event = kinds.read(bytes(record))
+        except PeerFault:  # that the log was altered its self-check says
+            continue
+        if isinstance(event, OperatorActed) and _asks(event):
+            for case_id in event.cases:
+                found[case_id].append((at, event.operator))
+    return found
+
+
+def _asks(event: OperatorActed) -> bool:
+    """Tell whether somebody with a name goes on to ask."""
+    return event.action in _ASKING and not event.refused and event.operator != OWNER
+
+
+def _who(acted: Sequence[tuple[int, str]], at: int) -> str:
+    """Name who had last been let through at a time; nobody where there were no operators."""
+    return next((name for then, name in reversed(acted) if then <= at), "")
 
 
 def _bounds(settings: Settings) -> dict[Rule, Bounds]:

@@ -1,7 +1,8 @@
 """``hedui store``: back up, restore, check and seal the centre's database.
 
 Knows arguments, what is printed, and the order of steps. Restoring needs an empty database, in
-which nobody is an operator: whoever has the party's folder can do it, as they could copy a file.
+which nobody is an operator: whoever has the party's folder can do it, as they could copy a file,
+and the restored log says so. Where operators are, only who may is told that it is not empty.
 """
 
 from contextlib import closing
@@ -43,14 +44,20 @@ def make(at: Terminal, to: Place, folder: FolderOption = Path()) -> None:
 @app.command()
 def restore(at: Terminal, source: Place, folder: FolderOption = Path()) -> None:
     """Fill an empty database from a backup. 从备份恢复到空的数据库,不覆盖任何内容。"""
+    about = source.name[:64]
     with held(folder) as (by, settings):
         read = backup.read(source)
         if read.party != by.id:
             raise BadInput("BACKUP_INVALID", file=backup.MANIFEST)
         with closing(storage.opened(by, settings, read.version)) as database:
+            gate = gate_of(by, database, SystemClock())
+            if backup.staffed(database):
+                gate.acting(Action.RESTORE, about=about)
             backup.restore(database, source, read)
             whole = integrity.check(database)
             behind = LogMemory(by.data).behind(LogBook(database))
+            if not behind:  # a log that was put back does not go on
+                gate.acted(Action.RESTORE, about)
     _told(at, source, read, ("已恢复", "restored"))
     at.emit({"logged": whole.logged, "behind": behind})
     if behind:

@@ -51,6 +51,8 @@ def add(old: Manifest, entry: PartyEntry, keys: PseudonymKeys, edition: Edition)
         raise wrong(f"{entry.id} 已在清单中", f"{entry.id} takes part already")
     if entry.role is PartyRole.REGISTRAR:
         raise wrong("登记方只能有一个", "there is one registrar")
+    if entry.role is PartyRole.TALLY:  # its keys stand in groups, which are formed then
+        raise wrong("合计比对方只能在创建时设立", "a tally is founded with its federation")
     _check_endpoint(old, entry.endpoint)
     return extend(
         old,

@@ -160,6 +160,11 @@ def make(party: PartyPlan, authority: Authority, now: int, days: int) -> Made:
     return Made(plan=party, entry=entry, key=key, tls=tls)
 
 
+def with_sum_key(made: Made) -> Made:
+    """Draw the key by which a department can have a part in sums."""
+    return replace(made, sealed={**made.sealed, SUM_FILE: (SUM, os.urandom(masks.KEY_SIZE))})
+
+
 def write(folder: Path, made: Made, cost: SealCost) -> None:
     """Write a new party's folder, but for the documents."""
     secret = new_passphrase(folder)

@@ -61,6 +61,15 @@ def outcome(answer: Answer, predicate: Predicate, parameter: Parameter | None, l
             return say("answer", _BARE[answer.outcome], lang)
 
 
+def written(text: str, predicate: Predicate, parameter: Parameter | None, lang: str) -> str:
+    """Word an outcome that a rule names: ``NO``, ``COUNT(2)``, ``ENUM(married)``."""
+    name, _, inner = text.rstrip(")").partition("(")
+    if predicate.form in {Form.SUM, Form.COMPOSITE}:
+        return say("answer", "yes" if name == "YES" else "no", lang)
+    number = predicate.values.index(inner) if inner in predicate.values else int(inner or 0)
+    return outcome(Answer(outcome=Outcome[name], value=number), predicate, parameter, lang)
+
+
 def day(number: int) -> str:
     """Write a yyyymmdd integer as a date; nothing for 0, and for what is no date."""
     try:

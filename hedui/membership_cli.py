@@ -64,7 +64,9 @@ def _made(home: Home, plan: PartyPlan) -> founding.Made:
     if (home.folder / plan.id).exists():
         raise BadInput("FOLDER_NOT_EMPTY", folder=plan.id)
     days = (home.manifest.expires - home.manifest.issued) // DAY
-    return founding.make(plan, ceremony.authority(home), home.now, days)
+    made = founding.make(plan, ceremony.authority(home), home.now, days)
+    adds_up = plan.role is PartyRole.NODE and home.manifest.having(PartyRole.TALLY)
+    return founding.with_sum_key(made) if adds_up else made
 
 
 def _years(home: Home) -> tuple[int, int]:
@@ -140,9 +142,9 @@ def pseudonyms(
     """登记方:导出假名公钥,种子不外传 The registrar: give public pseudonym keys, never seeds."""
     now = SystemClock().now()
     installed = parties.load(folder, PartyRole.REGISTRAR, now)
-    nodes = [node.id for node in installed.manifest.having(PartyRole.NODE)]
+    there = [one.id for one in installed.manifest.audiences()]
     years = epoch_of(now), epoch_of(now) + 1
-    wanted = [(one, year) for one in (*nodes, *(department or ())) for year in years]
+    wanted = [(one, year) for one in (*there, *(department or ())) for year in years]
     out.write_bytes(epochs.write(folder, epochs.derive(folder, wanted)))
     at.emit({"keys": len(wanted), "file": str(out)})
     at.say(

@@ -63,6 +63,9 @@ A clock begins with the newest of its events and ends with the first of those th
 are reminded at half of the time, and when it is over. Working days: public holidays and make-up
 days as far as they are known, then weekdays, marked provisional.
 
+A deadline that the programme's own file names ([programmes.md](programmes.md)) counts before one
+here, unless the row is of a closer area; so does whether aid may come first.
+
 """
 _REASONS: Final = """\
 ## Reasons 理由代码

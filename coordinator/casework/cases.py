@@ -94,7 +94,7 @@ class Case:
     operator: str
     members: int
     persons: tuple[CasePerson, ...]
-    declaration: Mapping[str, str] = field(default_factory=dict)
+    declaration: Mapping[str, str] = field(default_factory=dict, repr=False)
     declared_income: int | None = field(default=None, repr=False)
 
     @property

@@ -10,13 +10,17 @@ from coordinator.casework.lifecycle import Event, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """What somebody does to a case; ``document`` is the SHA-256 of the signed paper, or nothing."""
+    """What somebody does to a case; ``document`` is the SHA-256 of the signed paper, or nothing.
+
+    ``meant`` is the decision that they propose to another person, as that person has to say it.
+    """
 
     event: Event
     operator: str
     reasons: tuple[str, ...] = ()
     document: bytes = b""
     note: str = field(repr=False, default="")
+    meant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Final
 
 from coordinator.casework import sums
+from coordinator.casework.practice import Practice
 from coordinator.casework.sums import Subject, Sum
 from federation import catalogue
 from federation.catalogue import JOINT, NAMED, Catalogue, Form, ParameterKind, Predicate, Register
@@ -53,6 +54,7 @@ class Question:
     """A predicate asked of some roles and ages (whole years, both ends included).
 
     ``finding`` lists the outcomes, as text, that a person should look at; empty: for information.
+    ``also`` and ``version`` as of a sum.
     """
 
     predicate: str
@@ -64,6 +66,8 @@ class Question:
     zh: str
     en: str
     source: str = ""
+    also: tuple[str, ...] = ()
+    version: str = ""
 
     def asked_of(self, role: str, age: int) -> bool:
         """Tell whether a person of this role and age is asked."""
@@ -79,14 +83,29 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exemption(Labelled):
+    """Outcomes of a predicate, about people of some roles, that alone must not bar anybody."""
+
+    predicate: str
+    outcomes: tuple[str, ...]
+    roles: tuple[Role, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Programme(Labelled):
-    """An aid programme: whom it asks by default, its questions, and its sums."""
+    """An aid programme: whom it asks by default, its questions, its sums, and what must not bar.
+
+    A report is valid for ``report_months``; 0: the programme does not say.
+    """
 
     id: str
     subjects: tuple[Role, ...]
     supporters: Supporters
     sums: tuple[Sum, ...]
     questions: tuple[Question, ...]
+    exemptions: tuple[Exemption, ...] = ()
+    report_months: int = 0
 
     @property
     def asked(self) -> tuple[Question | Sum, ...]:
@@ -135,6 +154,10 @@ class Programmes:
             BadInput: PROGRAMME_UNKNOWN.
         """
         return self.programme(programme_id)
+
+    def sheeted(self, local: Practice) -> Practice:
+        """Let deadlines of programmes' own files go before local ones: here there are no files."""
+        return local
 
     def programme(self, programme_id: str) -> Programme:
         """Find a programme by its id.

@@ -31,7 +31,9 @@ class Sum:
     """A sum that a programme asks, or what is composed or derived without asking anybody.
 
     ``after`` is empty or names a sum of the household and its answer, ``H1=YES``: without that
-    answer this one is not asked. ``finding`` lists the outcomes that a person should look at.
+    answer this one is not asked. ``finding`` lists the outcomes that a person should look at, and
+    ``also`` others, ``P34=NO``, without which they are nothing to look at. ``version`` is the dated
+    file that the rule stands in: its id and first day.
     """
 
     predicate: str
@@ -42,6 +44,8 @@ class Sum:
     zh: str
     en: str
     source: str = ""
+    also: tuple[str, ...] = ()
+    version: str = ""
 
     def rule(self, lang: str) -> str:
         """Give the rule in plain words, in ``zh`` or ``en``."""

@@ -6,6 +6,7 @@ what stands on a paper or how it looks.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from coordinator.asking.record import Settled
 from coordinator.casework import cases
 from coordinator.casework.cases import CasePerson, Signature
 from coordinator.casework.filed import FiledConsent
+from coordinator.casework.lifecycle import Event
 from coordinator.desk import Books, Desk
 from coordinator.documents import consent_forms, issues, page, report_paper, typesetting
 from coordinator.documents.consent_forms import Form, Letter
@@ -29,7 +31,10 @@ from federation.wire import codec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """Whose office it is (party id), and for how long, days, reports and consents are valid."""
+    """Whose office it is (party id), and for how long, days, reports and consents are valid.
+
+    ``report_days`` counts only where a programme's own file does not say it.
+    """
 
     centre: str
     report_days: int
@@ -93,7 +98,8 @@ class Office:
 
     def current(self, issue: Issue) -> bool:
         """Tell whether a version still says what is known now."""
-        return issue.says(reports.to_json(self.desk.show(issue.case_id)))
+        (report,) = self.desk.reports([issue.case_id])
+        return issue.says(reports.to_json(report))
 
     def letter(self, case_id: str, form: Form, added: tuple[str, ...] = ()) -> Paper:
         """Write a letter to be signed; ``added`` are questions beyond the plan.
@@ -152,6 +158,7 @@ class Office:
         if not any(row.answer for row in report.rows):
             raise BadInput("NOTHING_TO_REPORT", case=case_id)
         (filed,) = self._books.store.cases([case_id])
+        programme = self.desk.around.programme(filed.case, business_date(filed.opened))
         return Source(
             report=report,
             filed=filed,
@@ -160,9 +167,17 @@ class Office:
             basis=self._basis(case_id),
             centre=self._terms.centre,
             days=self._terms.report_days,
+            months=programme.report_months,
             version=version,
             reason=reason,
+            granted=self._granted(case_id),
         )
+
+    def _granted(self, case_id: str) -> date | None:
+        """Tell when emergency aid was granted that is verified only now."""
+        events = self._books.life.history([case_id])[case_id]
+        days = (business_date(one.at) for one in events if one.event is Event.EMERGENCY)
+        return next(days, None)
 
     def _basis(self, case_id: str) -> Basis:
         """Digest the signed headers of all answers; a bundle's receipts name the same headers."""

@@ -5,7 +5,7 @@ that a paper that was kept is printed again as it was. Does not know cases or re
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -22,7 +22,7 @@ class Paper:
     mark: str
     foot: str
     day: date
-    blocks: tuple[Block, ...]
+    blocks: tuple[Block, ...] = field(repr=False)
     size: float = 10.5
 
     def to_json(self) -> dict[str, Any]:

@@ -33,9 +33,10 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What a printed report is made of; ``days`` is how long it is valid.
+    """What a printed report is made of; valid for ``months`` as its programme says, else ``days``.
 
     ``centre`` is the id of the centre's party. A version above 1 gives the ``reason`` for it.
+    ``granted`` is the day of emergency aid that came before anything was verified, if it did.
     """
 
     report: Report
@@ -45,13 +46,28 @@ class Source:
     basis: Basis
     centre: str
     days: int
+    months: int = 0
     version: int = 1
     reason: str = ""
+    granted: date | None = None
 
     @property
     def made(self) -> date:
         """The day the report is issued."""
         return business_date(self.report.made)
+
+    @property
+    def until(self) -> date:
+        """The last day on which the report is valid."""
+        if self.months:
+            return months_before(self.made, -self.months)  # forward
+        return self.made + timedelta(days=self.days)
+
+    def term(self, lang: str) -> str:
+        """Say for how long the report is valid."""
+        if not self.months:
+            return put("fact", "days", lang, count=self.days)
+        return put("fact", "months" if self.months > 1 else "month", lang, count=self.months)
 
     @property
     def consent_nos(self) -> tuple[str, ...]:
@@ -68,11 +84,14 @@ def masked_id(number: str) -> str:
 def build(source: Source, lang: str) -> Paper:
     """Put a report on paper."""
     number, version = source.report.case_id, source.version
+    mark = put("report", "mark", lang, number=number, version=version)
+    if source.granted:
+        mark = put("report", "mark_after", lang, mark=mark)
     made = Paper(
         lang=lang,
         title=put("report", "title", lang),
         subtitle=put("report", "subtitle", lang, number=number, version=version),
-        mark=put("report", "mark", lang, number=number, version=version),
+        mark=mark,
         foot=put("report", "foot", lang),
         day=source.made,
         blocks=tuple(_blocks(source, lang)),
@@ -82,6 +101,8 @@ def build(source: Source, lang: str) -> Paper:
 
 def _blocks(source: Source, lang: str) -> Iterator[Block]:
     report, around = source.report, source.around
+    if source.granted:
+        yield paper.boxed(put("report", "after", lang, day=source.granted))
     yield paper.facts(list(_facts(source, lang)))
     if source.version > 1:
         before, reason = source.version - 1, source.reason
@@ -114,7 +135,7 @@ def _facts(source: Source, lang: str) -> Iterator[tuple[str, str]]:
     signed = {"signed": report.signed, "needed": len(report.people), "stage": stage}
     first = report.people[0].masked
     household = {"name": first, "members": report.members}
-    until = {"day": source.made + timedelta(days=source.days), "days": source.days}
+    until = {"day": source.until, "term": source.term(lang)}
     policy = {"family": around.policy.family, "version": around.policy.version}
     commission = {"area": report.area, "commission": report.commission}
     for key, value in (
@@ -192,7 +213,7 @@ def _notes(source: Source, lang: str) -> Iterator[str]:
     basis = source.basis
     yield put("note", "decides", lang)
     yield put("note", "objection", lang)
-    yield put("note", "validity", lang, days=source.days)
+    yield put("note", "validity", lang, term=source.term(lang))
     case = source.report.case_id
     yield put("note", "evidence", lang, count=basis.answers, digest=basis.digest, case=case)
     yield put("note", "secret", lang)

@@ -11,8 +11,9 @@ from coordinator.documents import paper
 from coordinator.documents.paper import Block
 from coordinator.documents.wording import put
 from coordinator.findings.assess import Row, Status
+from coordinator.findings.composites import PARTLY
 from coordinator.findings.report import Report, day
-from coordinator.findings.screen import MARK, item, place_name, result
+from coordinator.findings.screen import MARK, item, place_name, result, weighed
 from coordinator.words import reason, say
 from federation import catalogue, words
 from federation.exchange import Scope
@@ -73,7 +74,7 @@ def results(report: Report, around: Surroundings, lang: str) -> Block:
         rows.append(paper.group(place_name(department, around, lang)))
         mine = [row for row in asked if row.department == department]
         rows += _merged(mine, report, around, lang)
-    return paper.grid([put("column", key, lang) for key in keys], (6, 2, 4, 0, 4), rows)
+    return paper.grid([put("column", key, lang) for key in keys], (6, 0, 3, 0, 7), rows)
 
 
 def sums(report: Report, around: Surroundings, lang: str) -> Block:
@@ -98,6 +99,7 @@ def blind(report: Report, around: Surroundings, lang: str) -> list[str]:
     said = [
         *_nowhere(report, around, lang),
         *_unanswered(report, around, lang),
+        *_unweighed(report, around, lang),
         *_not_asked(report, around, lang),
     ]
     said = said or [put("said", "no_blind", lang)]
@@ -110,14 +112,20 @@ def _merged(
     same: dict[tuple[str, str, str, str], list[Row]] = {}
     for row in rows:
         outcome = f"{result(row, around, lang)}{_mark(row)}"
-        note = reason(row.code, lang) if row.code else _status_note(row, lang)
+        note = _note(row, around, lang)
         same.setdefault((item(row, around, lang), outcome, _day(row), note), []).append(row)
     for (label, outcome, as_of, note), alike in same.items():
         yield [label, _whom(alike, report, lang), outcome, as_of, note]
 
 
-def _status_note(row: Row, lang: str) -> str:
-    return say("status", row.status.value, lang) if row.status is Status.FOUND else ""
+def _note(row: Row, around: Surroundings, lang: str) -> str:
+    found = say("status", row.status.value, lang) if row.status is Status.FOUND else ""
+    why = reason(row.code, lang) if row.code else found
+    return _sentences([why, *weighed(row, around, lang)], lang)
+
+
+def _sentences(said: Iterable[str], lang: str) -> str:
+    return put("said", "counts_separator", lang).join(filter(None, said))
 
 
 def _clear(report: Report) -> tuple[list[str], int]:
@@ -132,7 +140,10 @@ def _clear(report: Report) -> tuple[list[str], int]:
 def _rule(row: Row, around: Surroundings, lang: str) -> str:
     version = row.answer.policy_version if row.answer else 0
     version = version or around.policy.version
-    return put("said", "finding_rule", lang, rule=row.rule.get(lang, ""), version=version)
+    file, _, since = row.rule.get("version", "").partition(" ")
+    told = {"rule": row.rule.get(lang, ""), "version": version, "file": file, "day": since}
+    rule = put("said", "finding_file" if file else "finding_rule", lang, **told)
+    return _sentences([rule, *weighed(row, around, lang)], lang)
 
 
 def _together(row: Row, around: Surroundings, lang: str) -> str:
@@ -141,7 +152,7 @@ def _together(row: Row, around: Surroundings, lang: str) -> str:
         said.append(put("said", "missing", lang, names=_names(row.absent, around, lang)))
     if row.code:
         said.append(reason(row.code, lang))
-    return put("said", "counts_separator", lang).join(filter(None, said))
+    return _sentences([*said, *weighed(row, around, lang)], lang)
 
 
 def _nowhere(report: Report, around: Surroundings, lang: str) -> Iterator[str]:
@@ -153,7 +164,7 @@ def _nowhere(report: Report, around: Surroundings, lang: str) -> Iterator[str]:
 
 def _unanswered(report: Report, around: Surroundings, lang: str) -> Iterator[str]:
     for status in _OPEN:
-        rows = [row for row in report.rows if row.status is status]
+        rows = [row for row in report.rows if row.status is status and not _unsettled(row)]
         for department in dict.fromkeys(row.department for row in rows):
             mine = [row for row in rows if row.department == department]
             yield put(
@@ -164,6 +175,18 @@ def _unanswered(report: Report, around: Surroundings, lang: str) -> Iterator[str
                 department=place_name(department, around, lang),
                 items=_items(mine, around, lang),
             )
+
+
+def _unsettled(row: Row) -> bool:
+    """Tell whether there is an answer, and only what it needs besides is not known."""
+    return row.code == PARTLY and row.answer is not None
+
+
+def _unweighed(report: Report, around: Surroundings, lang: str) -> Iterator[str]:
+    for row in filter(_unsettled, report.rows):
+        said = {"department": place_name(row.department, around, lang)}
+        why = _sentences(weighed(row, around, lang), lang)
+        yield put("said", "unweighed", lang, items=item(row, around, lang), why=why, **said)
 
 
 def _not_asked(report: Report, around: Surroundings, lang: str) -> Iterator[str]:

@@ -4,12 +4,13 @@ Knows the tables. Does not know deadlines, exemptions or who may answer.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from coordinator.asking.sum_waiting import RunState
 from coordinator.database import Database, chunks
 from coordinator.feedback.tasks import Finding, Matter, Reply, Result, Task
 from coordinator.schema import ask, question, question_batch, serial, sum_ask, sum_run
@@ -57,6 +58,8 @@ _RUN: Final = (
         sum_ask.c.case_id == bindparam("case"),
         sum_ask.c.predicate == bindparam("predicate"),
         sum_ask.c.parameter == bindparam("parameter"),
+        sum_ask.c.subject == bindparam("person"),
+        sum_run.c.state == RunState.TOLD.value,
     )
     .order_by(sum_run.c.run_no.desc())
     .limit(1)
@@ -114,7 +117,7 @@ class FeedbackBook:
         """
         with self._database.writing() as connection:
             before = _one(connection, task_id)
-            for number in numbers:
+            for number in dict.fromkeys(numbers):
                 _keep_reply(connection, before, number, reply)
                 if write:
                     _keep_tickets(connection, before, number, reply.at, write)
@@ -123,15 +126,19 @@ class FeedbackBook:
             connection.execute(update(feedback_task).where(mine).values(closed=after.closed))
         return after
 
-    def tickets(self, department: str = "") -> list[bytes]:
-        """List signed tickets, oldest first."""
-        wanted = select(quality_ticket.c.document).order_by(
+    def tickets(self, department: str = "", tasks: Collection[str] | None = None) -> list[bytes]:
+        """List signed tickets, oldest first; only those of some tasks, if these are given."""
+        wanted = select(quality_ticket.c.task_id, quality_ticket.c.document).order_by(
             quality_ticket.c.issued, quality_ticket.c.ticket_id
         )
         if department:
             wanted = wanted.where(quality_ticket.c.department == department)
         with self._database.reading() as connection:
-            return [bytes(one) for one in connection.scalars(wanted)]
+            return [
+                bytes(row.document)
+                for row in connection.execute(wanted)
+                if tasks is None or row.task_id in tasks
+            ]
 
 
 def _one(connection: Connection, task_id: str) -> Task:
@@ -203,7 +210,7 @@ def _exchange(connection: Connection, task: Task, matter: Matter) -> Exchange:
     """Find where a finding was answered; nothing for what was composed of several answers."""
     of = {"case": task.case_id, "predicate": matter.predicate, "parameter": matter.parameter}
     if matter.joint:
-        run = connection.scalar(_RUN, of)
+        run = connection.scalar(_RUN, {**of, "person": matter.person})
         return bytes(run or b""), 0
     (department,) = matter.departments
     asked = {**of, "person": matter.person, "department": department}

@@ -4,23 +4,25 @@ Composes reports, rules, working days and the book. Does not know a command line
 said by whoever calls.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from coordinator.casework.clocks import Level
-from coordinator.casework.lifecycle import Event
+from coordinator.casework.lifecycle import Event, State
 from coordinator.casework.workdays import WorkDays
 from coordinator.desk import Desk
-from coordinator.feedback import tasks, tickets
+from coordinator.feedback import tasks
 from coordinator.feedback.book import Exchange, FeedbackBook, Writer
 from coordinator.feedback.rules import Rules
 from coordinator.feedback.tasks import FAULTS, Finding, Loop, Matter, Reply, Task
-from coordinator.feedback.tickets import Ticket
 from coordinator.life_book import LifeBook
 from crypto.keys import SigningKey
+from federation import ticket
 from federation.clock import BUSINESS_ZONE, Clock, business_date
+from federation.errors import PeerFault
+from federation.ticket import Fault, Ticket
 
 _DAY: Final = timedelta(days=1)
 _GROUP: Final = 500
@@ -59,7 +61,7 @@ class FeedbackDesk:
             histories = self._life.history(case_ids[first : first + _GROUP])
             for case_id, events in histories.items():
                 seen = {one.event for one in events}
-                if Event.REPORT in seen and events[-1].event is not Event.QUERY:
+                if Event.REPORT in seen and events[-1].state is not State.QUERYING:
                     chosen.append(case_id)
         return chosen
 
@@ -71,7 +73,7 @@ class FeedbackDesk:
         """
         for case_id in self.reported(case_ids):
             before = [f.matter for one in self._book.tasks([case_id]) for f in one.findings]
-            report = self.desk.show(case_id)
+            (report,) = self.desk.reports([case_id])
             found = tasks.findings(report, before)
             if found:
                 task = self._new(case_id, (report.programme, report.area), found, operator)
@@ -103,9 +105,9 @@ class FeedbackDesk:
         some = [one for one in self.reminders(area) if self.level(one) is Level.OVER]
         return sorted(some, key=lambda one: (one.area, one.due, one.id))
 
-    def loops(self, area: str = "") -> list[Loop]:
-        """Tell by township how well the loop closes."""
-        return tasks.loops(self.tasks(area), self.now)
+    def loops(self, some: Iterable[Task]) -> list[Loop]:
+        """Tell by township how well the loop closes, of some tasks."""
+        return tasks.loops(some, self.now)
 
     def answer(self, task_id: str, numbers: Sequence[int], reply: Reply) -> Task:
         """Keep a township's answer to findings of a task; earlier answers stay in the book.
@@ -120,17 +122,23 @@ class FeedbackDesk:
         write = self._writer(reply) if reply.result in FAULTS else None
         return self._book.answer(task_id, numbers, reply, write)
 
-    def tickets(self, department: str = "") -> list[tuple[Ticket, bytes]]:
+    def tickets(
+        self, department: str = "", of: Collection[str] | None = None
+    ) -> list[tuple[Ticket, bytes]]:
         """List tickets with their signed documents, oldest first; each is verified.
+
+        ``of``: only those that came of these tasks.
 
         Raises:
             PeerFault: TICKET_INVALID for one that was altered.
         """
-        manifest, centre = self.desk.around.manifest, self._terms.centre
-        return [
-            (tickets.read(document, manifest, centre), document)
-            for document in self._book.tickets(department)
-        ]
+        return [(self._own(one), one) for one in self._book.tickets(department, of)]
+
+    def _own(self, document: bytes) -> Ticket:
+        one = ticket.read(document, self.desk.around.manifest)
+        if one.centre != self._terms.centre:
+            raise PeerFault(ticket.INVALID, why="centre")
+        return one
 
     def _new(
         self, case_id: str, where: tuple[str, str], found: Sequence[Matter], operator: str
@@ -164,7 +172,7 @@ class FeedbackDesk:
                 department=department,
                 ticket=number,
                 issued=reply.at,
-                fault=reply.result,
+                fault=Fault(reply.result),
                 predicate=matter.predicate,
                 parameter=matter.parameter,
                 outcome="" if matter.joint else matter.outcome,
@@ -173,6 +181,6 @@ class FeedbackDesk:
                 position=position,
                 document=reply.document,
             )
-            return tickets.sign(one, self._terms.key)
+            return ticket.sign(one, self._terms.key)
 
         return write

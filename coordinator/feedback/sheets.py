@@ -16,6 +16,7 @@ from coordinator.feedback.tasks import Finding, Task, grouped
 from federation import keyfile, pages
 from federation.clock import business_date
 from federation.errors import BadInput
+from federation.ticket import Ticket
 
 _HEAD: Final = {
     "zh": ("家庭", "案号", "任务", "人员", "类别", "需核实事项", "期限", "核实结果"),
@@ -35,18 +36,23 @@ _TEXTS: Final = {
 }
 
 
-def export(folder: Path, desk: FeedbackDesk, some: Sequence[Task], lang: str) -> list[Path]:
-    """Write the forms and tickets into a folder; give the files in order.
+def export(
+    folder: Path,
+    desk: FeedbackDesk,
+    some: Sequence[Task],
+    tickets: Iterable[tuple[Ticket, bytes]],
+    lang: str,
+) -> list[Path]:
+    """Write the forms of tasks, and tickets, into a folder; give the files in order.
 
     Raises:
         BadInput: FILE_UNWRITABLE.
-        PeerFault: TICKET_INVALID for one that was altered.
     """
     files = {
         f"feedback-{area}.html": form(area, list(tasks), desk, lang).encode()
         for area, tasks in groupby(sorted(some, key=lambda one: one.area), lambda one: one.area)
     }
-    files |= {f"{one.ticket}.json": document for one, document in desk.tickets()}
+    files |= {f"{one.ticket}.json": document for one, document in tickets}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():

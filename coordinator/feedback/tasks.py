@@ -6,7 +6,7 @@ Does not know tables, a screen, or whose the findings are beyond a place in the 
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -17,6 +17,7 @@ from coordinator.findings.assess import Row, Status
 from coordinator.findings.report import Report
 from federation.clock import business_date
 from federation.errors import BadInput
+from federation.ticket import Fault
 
 HOUSEHOLD: Final = -1
 """The place of a finding that is about a household and no single person."""
@@ -31,7 +32,7 @@ class Result(StrEnum):
     WRONG_DATA = "WRONG_DATA"
 
 
-FAULTS: Final = frozenset({Result.WRONG_PERSON, Result.WRONG_DATA})
+FAULTS: Final = frozenset(map(Result, Fault))
 """Results for which a department is asked to look at its data."""
 
 
@@ -44,7 +45,7 @@ class Reply:
     at: int
     operator: str
     exemption: str = ""
-    note: str = ""
+    note: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

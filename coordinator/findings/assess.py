@@ -7,11 +7,13 @@ something to look at. Does not know names, ids or how a report looks.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from coordinator.asking.planner import Plan, Surroundings, questions
 from coordinator.asking.questions import Ask, Told
 from coordinator.casework.cases import Case
-from coordinator.casework.programmes import Question
+from coordinator.casework.programmes import Exemption, Question
+from coordinator.casework.sums import Sum
 from federation.catalogue import Predicate, id_order
 from federation.exchange import Answer, Outcome, outcome_text
 
@@ -37,6 +39,21 @@ _PLAIN = {
     Outcome.PRESENT_AGAIN: Status.UNAVAILABLE,
 }
 _ABSENT = {Outcome.NO_RECORD, Outcome.UNKNOWN_IDENTITY}
+UNTOLD: Final = frozenset(_PLAIN)
+"""Outcomes that say nothing about a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Another outcome, without which a row's is nothing to look at; ``met`` None: nobody knows.
+
+    ``parties`` said so, or owe the answer.
+    """
+
+    predicate: str
+    outcome: str
+    met: bool | None = None
+    parties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +62,8 @@ class Row:
 
     ``department`` is a party; for NOT_COVERED a kind, for sums empty. A ``joint`` line is of a sum
     over ``parties`` about ``persons``, or of several answers; ``absent`` did not do their part.
+    ``rule`` has words in zh and en, and the ``version`` of the dated file that it stands in.
+    ``exempt`` are those by which this outcome alone bars nobody.
     """
 
     department: str
@@ -61,6 +80,13 @@ class Row:
     persons: tuple[int, ...] = ()
     parties: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    beside: tuple[Beside, ...] = ()
+    exempt: tuple[Exemption, ...] = ()
+
+    @property
+    def about(self) -> frozenset[int]:
+        """Give the places of those whom it is about; empty: whoever is of the case."""
+        return frozenset(self.persons if self.person is None else {*self.persons, self.person})
 
 
 def assess(
@@ -126,7 +152,8 @@ def _told_row(told: Told, question: Question | None, around: Surroundings) -> Ro
         outcome=outcome_text(answer, predicate.values) if answer else Outcome.UNAVAILABLE.name,
         answer=answer,
         code=code,
-        rule=_rule(question),
+        rule=rule_of(question),
+        beside=beside_of(question),
     )
 
 
@@ -144,7 +171,7 @@ def _silent_row(
         outcome="",
         answer=None,
         code="CONSENT",
-        rule=_rule(asked.get((ask.person, ask.predicate, ask.parameter))),
+        rule=rule_of(asked.get((ask.person, ask.predicate, ask.parameter))),
     )
 
 
@@ -166,5 +193,15 @@ def _bare_row(
     )
 
 
-def _rule(question: Question | None) -> Mapping[str, str]:
-    return {"zh": question.zh, "en": question.en} if question else {}
+def rule_of(one: Question | Sum | None) -> Mapping[str, str]:
+    """Give a rule's words, and the dated file that it stands in."""
+    if one is None:
+        return {}
+    words = {"zh": one.zh, "en": one.en}
+    return words | {"version": one.version} if one.version else words
+
+
+def beside_of(one: Question | Sum | None) -> tuple[Beside, ...]:
+    """List what a rule needs besides, as yet unknown."""
+    pairs = (text.partition("=") for text in (one.also if one else ()))
+    return tuple(Beside(predicate=name, outcome=outcome) for name, _, outcome in pairs)

@@ -16,7 +16,7 @@ from coordinator.asking.sum_record import CONDITION
 from coordinator.casework.cases import Case
 from coordinator.casework.programmes import Role
 from coordinator.casework.sums import Subject, Sum
-from coordinator.findings.assess import Row, Status
+from coordinator.findings.assess import UNTOLD, Row, Status, beside_of, rule_of
 from federation.catalogue import Form
 from federation.exchange import Answer, Outcome, outcome_text
 
@@ -77,7 +77,8 @@ def _row(told: SumTold, rule: Sum | None, around: Surroundings) -> Row:
         outcome=outcome_text(told.answer) if told.answer else _outcome(told.code),
         answer=told.answer,
         code=told.code,
-        rule=_words(rule),
+        rule=rule_of(rule),
+        beside=beside_of(rule),
         joint=True,
         persons=ask.persons,
         parties=ask.departments,
@@ -97,10 +98,6 @@ def _status(told: SumTold, rule: Sum | None) -> Status:
 
 def _outcome(code: str) -> str:
     return "" if code in {"CONSENT", CONDITION} else Outcome.UNAVAILABLE.name
-
-
-def _words(rule: Sum | None) -> dict[str, str]:
-    return {"zh": rule.zh, "en": rule.en} if rule else {}
 
 
 def _supporters(
@@ -130,7 +127,8 @@ def _supporters(
             outcome=outcome_text(answer) if answer else Outcome.UNAVAILABLE.name,
             answer=answer,
             code="" if answer else PARTLY,
-            rule=_words(one),
+            rule=rule_of(one),
+            beside=beside_of(one),
             joint=True,
             persons=(place,),
             parties=tuple(dict.fromkeys(party for each in rules for party in each.parties)),
@@ -179,11 +177,10 @@ def _assets(own: Sequence[SumTold]) -> _Rule:
 
 def _answers(about: Sequence[Told], predicate: str) -> list[Answer]:
     """Give what was answered; what is refused or too old is no answer."""
-    without = {Outcome.REFUSED, Outcome.STALE, Outcome.PRESENT_AGAIN, Outcome.UNAVAILABLE}
     return [
         one.answer
         for one in about
-        if one.ask.predicate == predicate and one.answer and one.answer.outcome not in without
+        if one.ask.predicate == predicate and one.answer and one.answer.outcome not in UNTOLD
     ]
 
 
@@ -211,6 +208,7 @@ def _gap(one: Sum, case: Case, sums: Sequence[Sum], around: Surroundings) -> Ite
         outcome=outcome_text(answer),
         answer=answer,
         code="",
-        rule=_words(one),
+        rule=rule_of(one),
+        beside=beside_of(one),
         joint=True,
     )

@@ -135,6 +135,7 @@ def _sum_json(row: Row) -> Mapping[str, Any]:
         "code": row.code,
         "absent": list(row.absent),
         "rule": dict(row.rule),
+        **_weighed_json(row),
     }
 
 
@@ -154,4 +155,20 @@ def _row_json(row: Row) -> Mapping[str, Any]:
         "use": answer.use_no if answer else None,
         "code": row.code,
         "rule": dict(row.rule),
+        **_weighed_json(row),
     }
+
+
+def _weighed_json(row: Row) -> dict[str, Any]:
+    """Say what else a finding needs and what must not bar, where there is something to say."""
+    beside = [
+        {
+            "predicate": one.predicate,
+            "outcome": one.outcome,
+            "met": one.met,
+            "departments": list(one.parties),
+        }
+        for one in row.beside
+    ]
+    exempt = [{"zh": one.zh, "en": one.en, "source": one.source} for one in row.exempt]
+    return ({"also": beside} if beside else {}) | ({"exempt": exempt} if exempt else {})

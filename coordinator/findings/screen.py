@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coordinator.asking.planner import Surroundings
-from coordinator.findings.assess import Row, Status
+from coordinator.findings.assess import UNTOLD, Beside, Row, Status
 from coordinator.findings.leaving import Leaving
 from coordinator.findings.report import Report, day
 from coordinator.words import reason, say
@@ -73,7 +73,7 @@ def leaving(rows: Sequence[Leaving], around: Surroundings, lang: str) -> Rendera
 
 def result(row: Row, around: Surroundings, lang: str) -> str:
     """Word an outcome: 有, 未发现, 未婚, 830–1,245 元."""
-    if row.answer is None or row.status in {Status.REFUSED, Status.STALE, Status.UNAVAILABLE}:
+    if row.answer is None or row.answer.outcome in UNTOLD:
         return say("status", row.status.value, lang)
     predicate = around.catalogue.predicate(row.predicate)
     parameter = around.policy.parameters.get(row.parameter)
@@ -88,6 +88,12 @@ def item(row: Row, around: Surroundings, lang: str) -> str:
     if parameter is None or predicate.parameter not in _SHOWN_PARAMETERS:
         return label
     return f"{label}({parameter.zh})" if lang == "zh" else f"{label} ({parameter.en})"
+
+
+def weighed(row: Row, around: Surroundings, lang: str) -> list[str]:
+    """Say what a finding needs besides and whether it is there, and what bars nobody."""
+    said = [_beside(one, around, lang) for one in row.beside]
+    return said + [say("note", "exempt", lang, words=one.label(lang)) for one in row.exempt]
 
 
 def place_name(department: str, around: Surroundings, lang: str) -> str:
@@ -183,11 +189,23 @@ def _note(row: Row, around: Surroundings, lang: str) -> str:
     """Say why somebody should look, or why there is nothing; of a sum also who added up."""
     notes = [say("note", "rule", lang, rule=row.rule[lang])] if row.status is Status.FOUND else []
     notes += [reason(row.code, lang)] if row.code else []
+    notes += weighed(row, around, lang)
     for key, parties in (("absent", row.absent), ("together", row.parties)):
         if parties and (key == "absent" or row.answer):
             names = _names(parties, around, lang)
             notes.append(say("note", key, lang, names=names))
     return say("note", "separator", lang).join(notes)
+
+
+def _beside(one: Beside, around: Surroundings, lang: str) -> str:
+    predicate = around.catalogue.predicate(one.predicate)
+    outcome = words.written(one.outcome, predicate, None, lang)
+    key = {True: "beside", False: "beside_not", None: "beside_unknown"}[one.met]
+    names = say("report", "separator", lang).join(
+        place_name(party, around, lang) for party in one.parties
+    )
+    what = {"item": predicate.label(lang), "outcome": outcome, "names": names}
+    return say("note", key if names else "beside_unasked", lang, **what)
 
 
 def _names(parties: Sequence[str], around: Surroundings, lang: str) -> str:

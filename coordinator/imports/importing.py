@@ -21,6 +21,7 @@ from coordinator.imports.book import Batch, Begun, ImportBook
 from coordinator.imports.mapping import Columns, Wanted
 from coordinator.imports.reading import Household, Line, Reject, Terms
 from coordinator.life_book import LifeBook, over
+from coordinator.people.roles import Action
 from federation.clock import Clock, business_date
 from federation.errors import BadInput
 from federation.sheets.table import Sheet, open_table
@@ -35,6 +36,8 @@ _AT_ONCE: Final = 50
 
 Progress = Callable[[int, int], None]
 """Hears of households opened, of how many."""
+Permit = Callable[[Sequence[Case]], object]
+"""Refuses cases by raising."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +110,16 @@ class ImportDesk:
         self._life = life
         self._clock = clock
 
-    def examine(self, file: Path, chosen: Chosen, operator: str) -> Examined:
+    def examine(
+        self, file: Path, chosen: Chosen, operator: str, permit: Permit = lambda _: None
+    ) -> Examined:
         """Read a list and hold it to every rule; ``operator`` stands where the list names none.
+
+        ``permit`` refuses cases that somebody may not have, before the books say a word of them.
 
         Raises:
             BadInput: IMPORT_MAPPING, IMPORT_ROWS, PLAN_UNKNOWN, or any ``IMPORT_…`` about the file.
+            BadInput, Refused: as ``permit``.
         """
         if chosen.plan:
             self.desk.around.programmes.plan(chosen.plan)
@@ -126,8 +134,10 @@ class ImportDesk:
             operator=operator,
         )
         number = _number(digest, columns, chosen)
+        found = reading.read(lines, columns, terms)
+        permit([one.case for one in found if one.case])
         begun = self._book.find(number)
-        households = self._held(reading.read(lines, columns, terms), begun)
+        households = self._held(found, begun)
         rejected = sum(len(one.rejects) for one in households)
         return Examined(
             batch=Batch(number=number, file=digest, rows=len(lines), rejected=rejected),
@@ -155,7 +165,10 @@ class ImportDesk:
         return Imported(batch=batch.number, opened=tuple(opened), before=before)
 
     def _held(self, households: Sequence[Household], begun: Begun | None) -> list[Household]:
-        """Hold a list to the books: an applicant has one case at a time in a programme."""
+        """Hold a list to the books: an applicant has one case at a time in a programme.
+
+        Its number is named to whoever may read it; others hear only that there is one.
+        """
         ids = [one.case.applicant.id for one in households if one.case]
         found = self._book.applicants(ids)
         lives = self._life.lives([case_id for case_id, *_ in found])
@@ -165,7 +178,9 @@ class ImportDesk:
             for case_id, programme, purpose, number in found
             if case_id not in own and not over(lives[case_id])
         }
-        return [_running(one, running) for one in households]
+        named = set(self.desk.gate.within(Action.CASE_READ, list(running.values())))
+        said = {key: case_id if case_id in named else "-" for key, case_id in running.items()}
+        return [_running(one, said) for one in households]
 
 
 def _running(one: Household, running: dict[tuple[str, int, str], str]) -> Household:

@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, insert, select
-
 from coordinator.casework.cases import Case
 from coordinator.casework.filed import FiledCase
 from coordinator.database import Database
 from coordinator.log_book import Entry, append
-from coordinator.people import roles
+from coordinator.people import firsts, roles
+from coordinator.people.firsts import First
 from coordinator.people.operators import Operators
-from coordinator.people.roles import FIRSTS, OWNER, TABLE, Action, Operator
+from coordinator.people.roles import OWNER, TABLE, Action, Operator
 from coordinator.people.sessions import Place, Sessions
-from coordinator.schema_people import operator_act
 from federation.clock import Clock
 from federation.errors import BadInput, Refused
 from federation.log import kinds
@@ -31,9 +29,7 @@ from federation.log.coordinator_events import OperatorActed
 KEY: Final = "people.key"
 """The file in the data folder whose key the digests of relatives are made with."""
 _AT_ONCE: Final = 1_000  # cases of one entry of the log
-_WHO: Final = select(operator_act.c.name).where(
-    operator_act.c.subject == bindparam("of"), operator_act.c.action == bindparam("what")
-)
+_TEXT: Final = 128  # characters of a text that the log reads again
 
 Cases = Callable[[Sequence[str]], list[FiledCase]]
 
@@ -45,10 +41,6 @@ class _Wanted:
     action: Action
     cases: tuple[str, ...] = ()
     about: str = ""
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        return self.cases or (self.about,)
 
 
 class Gate:
@@ -75,7 +67,7 @@ class Gate:
         """Let whoever is logged in do something, and give their name.
 
         ``papers`` are cases that are not in the books yet, ``areas`` what is about no single case;
-        ``about`` is what is no case.
+        ``about`` says what exactly is done: what another person began must have been the same.
 
         Raises:
             BadInput: CASE_UNKNOWN.
@@ -99,6 +91,10 @@ class Gate:
         self._note(who.name, who.role, wanted)
         return who.name
 
+    def acted(self, action: Action, about: str) -> None:
+        """Log what the owner has done where nobody could be asked: it was empty before."""
+        self._note(OWNER, "", _Wanted(action=action, about=about))
+
     def opening(self, papers: Sequence[Case], action: Action = Action.CASE_OPEN) -> str:
         """Let whoever is logged in open cases, which they do in their own name.
 
@@ -121,12 +117,23 @@ class Gate:
         who = self._who(_Wanted(action=action))
         if who is None:
             return list(cases)
-        kin = self.operators.relatives(who.name)
-        return [
-            one.id
-            for one in self._cases(cases)
-            if who.covers(one.case.area) and not self._related(kin, one.case)
-        ]
+        covered = [one for one in self._cases(cases) if who.covers(one.case.area)]
+        kin = self._kin(who, [one.case for one in covered])
+        return [one.id for one in covered if kin.isdisjoint(_people(one.case))]
+
+    def covering(self, action: Action, areas: Iterable[str]) -> set[str]:
+        """Choose the areas in which whoever is logged in may do something.
+
+        Raises:
+            Refused: as ``within``.
+        """
+        who = self._who(_Wanted(action=action))
+        return {one for one in areas if who is None or who.covers(one)}
+
+    def began(self, first: First) -> None:
+        """Remember what somebody began that another person confirms, once it has come so far."""
+        with self._database.writing() as connection:
+            firsts.remember(connection, first, self._clock.now())
 
     def _who(self, wanted: _Wanted) -> Operator | None:
         """Find who is logged in; nobody where there are no operators yet."""
@@ -140,59 +147,50 @@ class Gate:
                 self._note(name, "", wanted, e.code)
             raise
 
-    def _check_kin(self, who: Operator, cases: Iterable[tuple[str, Case]]) -> None:
-        kin = self.operators.relatives(who.name)
+    def _check_kin(self, who: Operator, cases: Sequence[tuple[str, Case]]) -> None:
+        kin = self._kin(who, [case for _, case in cases])
         for case_id, case in cases:
-            if self._related(kin, case):
+            if not kin.isdisjoint(_people(case)):
                 raise Refused("OWN_RELATIVE", case=case_id or "-")
 
-    def _related(self, kin: frozenset[bytes], case: Case) -> bool:
-        """Tell whether somebody of these stands in a case, or has signed for somebody in it."""
-        if not kin:
-            return False
-        people = {one.id for one in case.persons} | {one.signature.signer for one in case.persons}
-        return not kin.isdisjoint(self.operators.digests(people))
+    def _kin(self, who: Operator, cases: Iterable[Case]) -> set[str]:
+        """Find those who stand in cases, or have signed there, that are somebody's relatives."""
+        return self.operators.related(who.name, {one for case in cases for one in _people(case)})
 
     def _check_second(self, who: Operator, wanted: _Wanted) -> None:
-        """Refuse whoever has begun, or only tried to begin, what a second person confirms."""
+        """Refuse whoever has begun what a second person confirms, and what nobody began so."""
         first = TABLE[wanted.action].second
         if first is None:
             return
         with self._database.reading() as connection:
-            for subject in wanted.subjects:
-                began = set(connection.scalars(_WHO, {"of": subject, "what": first.value}))
-                if who.name in began or not began:
-                    raise Refused("SECOND_PERSON_NEEDED", subject=subject, first=first.value)
+            for one in wanted.cases or (wanted.about,):
+                meant = First(subject=one, action=first, name=who.name, matter=wanted.about)
+                firsts.check(connection, meant)
 
     def _note(self, name: str, role: str, wanted: _Wanted, refused: str = "") -> None:
-        """Log it; remember who began what another person confirms."""
-        now = self._clock.now()
         with self._database.writing() as connection:
-            if wanted.action in FIRSTS and not refused:
-                _remember(connection, name, wanted, now)
-            append(connection, [*_entries(name, role, wanted, refused, now)])
+            append(connection, [*_entries(name, role, wanted, refused, self._clock.now())])
 
 
 def _areas(papers: Sequence[Case]) -> tuple[str, ...]:
     return tuple(one.area for one in papers)
 
 
-def _remember(connection: Connection, name: str, wanted: _Wanted, now: int) -> None:
-    for subject in wanted.subjects:
-        known = connection.scalars(_WHO, {"of": subject, "what": wanted.action.value})
-        if name not in set(known):
-            row = {"subject": subject, "action": wanted.action.value, "name": name, "at": now}
-            connection.execute(insert(operator_act), row)
+def _people(case: Case) -> set[str]:
+    """List who stands in a case, or has signed for somebody in it."""
+    return {one.id for one in case.persons} | {one.signature.signer for one in case.persons}
 
 
 def _entries(name: str, role: str, wanted: _Wanted, refused: str, now: int) -> Iterator[Entry]:
-    for first in range(0, max(len(wanted.cases), 1), _AT_ONCE):
+    """Write entries that can be read again, whatever somebody wrote in a command."""
+    cases = tuple(one[:_TEXT] for one in wanted.cases)
+    for first in range(0, max(len(cases), 1), _AT_ONCE):
         event = OperatorActed(
             operator=name,
             role=str(role),
             action=wanted.action.value,
-            cases=wanted.cases[first : first + _AT_ONCE],
-            about=wanted.about,
+            cases=cases[first : first + _AT_ONCE],
+            about=wanted.about[:_TEXT],
             refused=refused,
         )
         yield Entry(kinds.write(event, now))

@@ -59,6 +59,7 @@ class Action(StrEnum):
     ERASE_PROPOSE = "ERASE_PROPOSE"
     ERASE_APPROVE = "ERASE_APPROVE"
     BACKUP = "BACKUP"
+    RESTORE = "RESTORE"
     STORE_CHECK = "STORE_CHECK"
     STORE_SEAL = "STORE_SEAL"
     OPERATOR_READ = "OPERATOR_READ"
@@ -146,6 +147,7 @@ TABLE: Final[Mapping[str, Rule]] = {
         zh="批准删除", en="approve an erasure", roles=_DIRECTOR, second=Action.ERASE_PROPOSE
     ),
     Action.BACKUP: Rule(zh="备份", en="back up", roles=_CENTRE | _DIRECTOR),
+    Action.RESTORE: Rule(zh="恢复", en="restore", roles=_DIRECTOR),
     Action.STORE_CHECK: Rule(
         zh="检查数据库", en="check the database", roles=_OVERSIGHT | _CENTRE, reads=True
     ),
@@ -156,8 +158,6 @@ TABLE: Final[Mapping[str, Rule]] = {
         zh="登录、退出、改本人密码", en="log in and out, change one's password", roles=_ALL
     ),
 }
-FIRSTS: Final = frozenset(rule.second for rule in TABLE.values() if rule.second)
-"""What a second person confirms: it is remembered who has done it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

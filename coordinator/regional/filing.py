@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from coordinator.casework import programmes
 from coordinator.casework.programmes import Programmes
@@ -29,7 +29,7 @@ from federation.root import Root
 PAYLOAD_TYPE: Final = "application/vnd.hedui.programme.v1+toml"
 FOLDER: Final = "programmes"
 """Where a centre keeps them in its own folder."""
-_LINES: Final = "lines.toml"
+_LINES: Final = "lines"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,9 @@ def chosen(files: Iterable[Filed], *, demonstration: bool) -> tuple[Filed, ...]:
 
     A line is no rule: nothing can be asked by it before root keys have signed it in a policy.
     """
-    return tuple(one for one in files if demonstration or one.signed or one.name == _LINES)
+    return tuple(
+        one for one in files if demonstration or one.signed or _row(one).get("kind") == _LINES
+    )
 
 
 def merged(base: Iterable[Filed], own: Sequence[Filed]) -> tuple[Filed, ...]:
@@ -163,13 +165,18 @@ def text_of(document: Envelope, name: str) -> str:
 
 def _about(file: Filed) -> tuple[str, str, str] | None:
     """Name what a file is about; nothing where it holds rows that need no place of their own."""
-    try:
-        row = tomllib.loads(file.text)
-    except tomllib.TOMLDecodeError:
-        return None  # whoever reads it says what is wrong
+    row = _row(file)
     if "id" not in row:
         return None
     return str(row.get("kind")), str(row["id"]), str(row.get("area"))
+
+
+def _row(file: Filed) -> dict[str, Any]:
+    """Read a file as it is."""
+    try:
+        return tomllib.loads(file.text)
+    except tomllib.TOMLDecodeError:
+        return {}  # whoever reads it says what is wrong
 
 
 def _read(path: Path, root: Root | None) -> Filed:

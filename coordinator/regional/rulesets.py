@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from coordinator.casework import programmes, sums
-from coordinator.casework.programmes import Programme, Question
+from coordinator.casework.programmes import Exemption, Programme, Question
 from coordinator.casework.sums import Sum
-from coordinator.regional.sheets import Exemption, Span, read_exemption, read_span
+from coordinator.regional.sheets import Span, read_exemption, read_span
 from coordinator.regional.standards import Line, check_area, read_line
 from federation.catalogue import Catalogue
 from federation.errors import BadInput
@@ -25,14 +25,10 @@ _ALSO: Final = re.compile(r"([PH][0-9]{1,2})=(.+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A question or a sum of some programmes, for households of some sizes.
-
-    ``also`` are other outcomes, ``P34=NO``, without which this one is nothing to look at.
-    """
+    """A question or a sum of some programmes, for households of some sizes."""
 
     programmes: tuple[str, ...]
     asks: Question | Sum
-    also: tuple[str, ...]
     min_members: int
     max_members: int
 
@@ -85,10 +81,12 @@ def read_set(row: Fields, predicates: Catalogue, text: str) -> RuleSet:
     others = [replace(first, area=one) for one in row.texts("also_in")]
     for span in others:
         check_area(span.area, row, "also_in")
-    questions = [_rule(one, predicates, summed=False) for one in row.tables("question")]
-    added = [_rule(one, predicates, summed=True) for one in row.tables("sum")]
+    set_id = row.text("id")
+    version = f"{set_id} {first.since}"
+    questions = [_rule(one, predicates, version, summed=False) for one in row.tables("question")]
+    added = [_rule(one, predicates, version, summed=True) for one in row.tables("sum")]
     found = RuleSet(
-        id=row.text("id"),
+        id=set_id,
         zh=row.text("zh"),
         en=row.text("en"),
         spans=(first, *others),
@@ -102,7 +100,7 @@ def read_set(row: Fields, predicates: Catalogue, text: str) -> RuleSet:
     return found
 
 
-def _rule(row: Fields, predicates: Catalogue, *, summed: bool) -> Rule:
+def _rule(row: Fields, predicates: Catalogue, version: str, *, summed: bool) -> Rule:
     named = _named(row)
     also = row.texts("also") if row.has("also") else ()
     low = row.integer("min_members", 1, HOUSEHOLD_PERSONS) if row.has("min_members") else 1
@@ -115,7 +113,8 @@ def _rule(row: Fields, predicates: Catalogue, *, summed: bool) -> Rule:
         raise row.fault(f"{asks.predicate} names no source")
     for one in also:
         _check_also(one, row, predicates)
-    return Rule(programmes=named, asks=asks, also=also, min_members=low, max_members=high)
+    asks = replace(asks, also=also, version=version)
+    return Rule(programmes=named, asks=asks, min_members=low, max_members=high)
 
 
 def _check_also(word: str, row: Fields, predicates: Catalogue) -> None:

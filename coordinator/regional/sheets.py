@@ -4,23 +4,25 @@ Knows the form of ``data/programmes/*.toml``, one sheet a file. What is asked is
 ``casework.programmes``. Does not know which sheet is in force where, nor any amount.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from coordinator.casework import programmes
 from coordinator.casework.practice import Unit
-from coordinator.casework.programmes import Programme, Role
+from coordinator.casework.programmes import Exemption, Programme, Question, Role
+from coordinator.casework.sums import Sum
 from coordinator.people.roles import Role as Decider
 from coordinator.regional.standards import read_area
 from federation.catalogue import JOINT, Catalogue
 from federation.errors import BadInput
 from federation.fields import Fields
-from federation.labelled import Labelled
 
 _MONTHS_MOST: Final = 120
 _LENGTH_MOST: Final = 366
+Q = TypeVar("Q", Question, Sum)
 
 
 class Basis(StrEnum):
@@ -39,16 +41,6 @@ class Deadline:
     length: int
     zh: str
     en: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exemption(Labelled):
-    """Outcomes of a predicate, about people of some roles, that alone must not bar anybody."""
-
-    predicate: str
-    outcomes: tuple[str, ...]
-    roles: tuple[Role, ...]
     source: str
 
 
@@ -126,6 +118,8 @@ def read_sheet(row: Fields, predicates: Catalogue, text: str) -> Sheet:
     exemptions = tuple(read_exemption(one, predicates) for one in row.tables("exemption"))
     source = row.text("source")
     own = programmes.read_programme(row, {}, predicates)
+    version = f"{own.id} {span.since}"
+    own = replace(own, sums=_of(own.sums, version), questions=_of(own.questions, version))
     sheet = Sheet(
         span=span,
         own=own,
@@ -174,6 +168,10 @@ def read_exemption(row: Fields, predicates: Catalogue) -> Exemption:
         if not possible:
             raise row.fault(f"{predicate.id} cannot answer {outcome}")
     return found
+
+
+def _of(rules: Iterable[Q], version: str) -> tuple[Q, ...]:
+    return tuple(replace(one, version=version) for one in rules)
 
 
 def _deadline(row: Fields) -> Deadline:

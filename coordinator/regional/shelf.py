@@ -11,10 +11,12 @@ from itertools import combinations
 from typing import Final
 
 from coordinator.casework import programmes
-from coordinator.casework.programmes import Programme, Programmes
+from coordinator.casework.practice import Practice
+from coordinator.casework.programmes import Exemption, Programme, Programmes
 from coordinator.regional import standards
+from coordinator.regional.deadlines import Sheeted
 from coordinator.regional.rulesets import RuleSet, read_set
-from coordinator.regional.sheets import Exemption, Sheet, Span, read_sheet
+from coordinator.regional.sheets import Sheet, Span, read_sheet
 from coordinator.regional.standards import Line, Standard, read_line, read_standard
 from federation.catalogue import NAMED, Catalogue, ParameterKind
 from federation.errors import BadInput, Refused
@@ -40,10 +42,15 @@ class Shelf:
         Raises:
             BadInput: PROGRAMME_UNKNOWN.
         """
-        versions = self._versions(programme_id, area, day)
+        versions = self.versions(programme_id, area, day)
         if not versions:
             raise BadInput("PROGRAMME_UNKNOWN", programme=programme_id[:64])
         return versions[-1]
+
+    def versions(self, programme_id: str, area: str, day: date) -> list[Sheet]:
+        """List the versions of a programme that cover an area on a day, the one in force last."""
+        found = [s for s in self.sheets if s.id == programme_id and s.span.covers(area, day)]
+        return sorted(found, key=lambda one: _order(one.span))
 
     def standard(self, area: str, day: date) -> Standard:
         """Find the local standard in force.
@@ -75,7 +82,10 @@ class Shelf:
         return self.localised(own, area, day, members)
 
     def localised(self, programme: Programme, area: str, day: date, members: int) -> Programme:
-        """Apply property rules, and one name for lines that come to the same amount."""
+        """Apply property rules, one name for lines of the same amount, and what a sheet says.
+
+        Whoever asks it, what must not bar and how long a report is valid stand in the sheet alone.
+        """
         for one in self.rulesets(area, day):
             programme = one.applied(programme, members)
         names = self._instead(area, day)
@@ -83,7 +93,12 @@ class Shelf:
         questions = (
             replace(q, parameter=names.get(q.parameter, q.parameter)) for q in programme.questions
         )
-        return replace(programme, sums=tuple(sums), questions=tuple(questions))
+        local = replace(programme, sums=tuple(sums), questions=tuple(questions))
+        filed = self.versions(programme.id, area, day)
+        if not filed:
+            return local
+        exemptions = self.exemptions(programme.id, area, day)
+        return replace(local, exemptions=exemptions, report_months=filed[-1].report_months)
 
     def exemptions(self, programme_id: str, area: str, day: date) -> tuple[Exemption, ...]:
         """List what must not bar anybody: a programme's own, those it starts from, the sets'.
@@ -127,10 +142,6 @@ class Shelf:
         ]
         return sorted({(one.since, one.area) for one in spans})
 
-    def _versions(self, programme_id: str, area: str, day: date) -> list[Sheet]:
-        found = [s for s in self.sheets if s.id == programme_id and s.span.covers(area, day)]
-        return sorted(found, key=lambda one: _order(one.span))
-
     def line_of(self, programme_id: str, area: str, day: date) -> tuple[Sheet, ...]:
         """Follow ``like`` from the version in force: to a wider area's, or another programme.
 
@@ -140,7 +151,7 @@ class Shelf:
         found = [self.sheet(programme_id, area, day)]
         while found[-1].like:
             last = found[-1]
-            wider = [one for one in self._versions(last.like, area, day) if one not in found]
+            wider = [one for one in self.versions(last.like, area, day) if one not in found]
             if last.like == last.id:
                 wider = [one for one in wider if len(one.span.area) < len(last.span.area)]
             if not wider:
@@ -210,6 +221,16 @@ class Shelved(Programmes):
                 self._found.clear()
             found = self._found[key] = self._find(*key)
         return found
+
+    def sheeted(self, local: Practice) -> Practice:
+        """Let deadlines of programmes' own files go before local ones."""
+        return Sheeted(
+            rules=local.rules, clocks=local.clocks, reasons=local.reasons, line_of=self._line
+        )
+
+    def _line(self, programme_id: str, area: str, day: date) -> tuple[Sheet, ...]:
+        filed = self.shelf.versions(programme_id, area, day)
+        return self.shelf.line_of(programme_id, area, day) if filed else ()
 
     def _find(self, programme_id: str, area: str, day: date, members: int) -> Programme:
         named = self.programme(programme_id)

@@ -13,7 +13,7 @@ from coordinator.casework import clocks
 from coordinator.casework.clocks import Running, Timed
 from coordinator.casework.filed import FiledCase
 from coordinator.casework.happened import CaseEvent
-from coordinator.casework.lifecycle import ENDED, Event
+from coordinator.casework.lifecycle import ENDED, Event, State
 from coordinator.casework.practice import Practice
 from coordinator.casework.workdays import WorkDays
 from coordinator.database import Database, chunks
@@ -83,20 +83,20 @@ class Gathering:
         stale = [one for one in case_ids if now[one] != before.get(one)]
         histories = self._books.life.history(stale)
         settled = [one for one in stale if not _asking(histories[one])]
+        reported = [one for one in settled if _reported(histories[one])]
+        found = {one.case_id: len(findings(one)) for one in self._desk.reports(reported)}
         lines = [
-            self._line(filed, histories[filed.id], now[filed.id])
+            self._line(filed, histories[filed.id], found.get(filed.id, 0), now[filed.id])
             for filed in self._books.store.cases(settled)
-            if filed.case.applicant.id  # of an erased case the line stays as it was
         ]
         self._register.keep(lines)
         return len(lines)
 
     def _line(
-        self, filed: FiledCase, events: Sequence[CaseEvent], seen: str
+        self, filed: FiledCase, events: Sequence[CaseEvent], found: int, seen: str
     ) -> tuple[Line, frozenset[int]]:
         numbers, case = self._by.numbers, filed.case
-        first = next((one.at for one in events if one.event is Event.REPORT), None)
-        found = findings(self._desk.show(filed.id)) if first else []
+        first = _reported(events)
         clock = self._clock(filed, events)
         end = next((one for one in reversed(events) if one.state in ENDED), None)
         line = Line(
@@ -107,7 +107,7 @@ class Gathering:
             month=_month(filed.opened),
             reported=_month(first) if first else 0,
             persons=len(case.persons),
-            findings=len(found),
+            findings=found,
             seconds=(clock.ended or 0) - clock.began if clock else 0,
             timed=clock is not None,
             late=clock is not None and (clock.ended or 0) > clock.due,
@@ -141,8 +141,12 @@ class Gathering:
 
 def _asking(events: Sequence[CaseEvent]) -> bool:
     """Tell whether a case is being asked anew: what it said before stands until it has a report."""
-    reported = any(one.event is Event.REPORT for one in events)
-    return reported and events[-1].event is Event.QUERY
+    return bool(_reported(events)) and events[-1].state is State.QUERYING
+
+
+def _reported(events: Sequence[CaseEvent]) -> int:
+    """Tell when a case had its first report; 0 while it has none."""
+    return next((one.at for one in events if one.event is Event.REPORT), 0)
 
 
 def _states(connection: Connection, case_ids: Sequence[str]) -> dict[str, str]:

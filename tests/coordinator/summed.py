@@ -49,6 +49,7 @@ source = "测试"
 """
         for name, kind, values in (
             ("income-12s", "rung", 'per_head = 1000\ncomparator = "le"'),
+            ("income-18s", "rung", 'per_head = 1500\ncomparator = "le"'),
             ("assets-12s", "rung", 'per_head = 5000\ncomparator = "le"'),
             ("gap-3s", "rung", 'per_head = 250\ncomparator = "ge"'),
             ("ratio-60", "rung", 'per_head = 60\ncomparator = "ge"'),
@@ -60,19 +61,19 @@ source = "测试"
 [[rule]]
 predicate = "{predicate}"
 purposes = ["ENTRY", "REVIEW"]
-parameters = ["{parameter}"]
+parameters = {parameters}
 period = "month"
 max_age_days = 120
 source = "测试"
 zh = "测试"
 en = "test"
 """
-        for predicate, parameter in (
-            ("H1", "income-12s"),
-            ("H2", "assets-12s"),
-            ("H4", "ratio-60"),
-            ("H5", "gap-3s"),
-            ("H7", "benefit-gap"),
+        for predicate, parameters in (
+            ("H1", '["income-12s", "income-18s"]'),
+            ("H2", '["assets-12s"]'),
+            ("H4", '["ratio-60"]'),
+            ("H5", '["gap-3s"]'),
+            ("H7", '["benefit-gap"]'),
         )
     )
 )

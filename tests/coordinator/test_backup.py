@@ -1,6 +1,8 @@
 """Backups: one state of the whole, from either kind of database into either, over nothing."""
 
+import hashlib
 import json
+import re
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -142,6 +144,45 @@ def test_what_was_altered_is_not_restored(worked: Town, tmp_path: Path, how: str
     worked.url = url
     with worked.desk() as desk:
         assert desk.case_ids() == []
+
+
+def forge(folder: Path, table: str, lines: list[bytes]) -> None:
+    """Put other lines into a table's file, and its digest and number of rows into the manifest."""
+    (folder / f"{table}.jsonl").write_bytes(b"".join(lines))
+    value = json.loads((folder / backup.MANIFEST).read_bytes())
+    digest = hashlib.sha256(b"".join(lines)).hexdigest()
+    value["tables"][table] = {"rows": len(lines) - 1, "sha256": digest}
+    (folder / backup.MANIFEST).write_text(json.dumps(value), "utf-8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (rb"(\n)([^\n]*)\n$", rb"\1\2\n\2\n"),
+        (rb'\{"b":"[^"]*"\}', rb'{"c":""}'),
+        (rb'\{"b":"[^"]*"\}', rb'{"b":7}'),
+        (rb'\{"b":"[^"]*"\}', rb"[1]"),
+        (rb'\{"b":"[^"]*"\}', rb"null"),
+        (rb",1795000000", rb",99999999999999999999"),
+        (rb"\n\[[^\n]*\n$", b"\n7\n"),
+    ],
+)
+def test_a_row_that_cannot_be_is_told_as_what_it_is(
+    worked: Town, tmp_path: Path, before: bytes, after: bytes, kind: str
+) -> None:
+    """Though the manifest has the digest of what lies there."""
+    make(worked, tmp_path / "b")
+    there = (tmp_path / "b" / "case_file.jsonl").read_bytes()
+    changed = re.sub(before, after, there, count=1)
+    assert changed != there
+    forge(tmp_path / "b", "case_file", changed.splitlines(keepends=True))
+    with pytest.raises(BadInput) as caught:
+        restored(fresh(kind, tmp_path / "a"), tmp_path / "b")
+    assert (caught.value.code, caught.value.details["file"]) == (
+        "BACKUP_INVALID",
+        "case_file.jsonl",
+    )
 
 
 def test_a_file_that_changes_after_it_was_checked_leaves_nothing(

@@ -72,7 +72,9 @@ def test_supporters_do_not_count_as_members() -> None:
 
 def test_a_declaration_is_kept() -> None:
     text = case_text() + '[declaration]\nmarital_status = "single"\n'
-    assert read(text).case.declaration == {"marital_status": "single"}
+    declared = read(text).case
+    assert declared.declaration == {"marital_status": "single"}
+    assert "single" not in repr(declared)
 
 
 def test_a_spoilt_number_is_put_right_and_said_so() -> None:

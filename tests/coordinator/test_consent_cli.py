@@ -27,8 +27,9 @@ def run(town: Town, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     monkeypatch.setattr(consent_cli, "open_office", opened)
 
-    def invoke(*words: str | Path, lang: str = "zh") -> Result:
-        return CliRunner().invoke(consent_cli.app, [*map(str, words), "--lang", lang])
+    def invoke(*words: str | Path, lang: str = "zh", typed: str = "") -> Result:
+        said = [*map(str, words), "--lang", lang]
+        return CliRunner().invoke(consent_cli.app, said, input=typed)
 
     return invoke
 
@@ -101,8 +102,8 @@ def test_a_family_signs_and_the_case_can_go_on(run: Run, case: str, scan: Path, 
 
 
 def test_a_digest_instead_of_a_scan_and_another_who_signs(run: Run, case: str) -> None:
-    words = ("2", "--digest", "cd" * 32, "--method", "AGENT", "--signer", f" {APPLICANT.lower()}")
-    done = run("sign", case, *words, "--json")
+    words = ("2", "--digest", "cd" * 32, "--method", "AGENT", "--signer")
+    done = run("sign", case, *words, "--json", typed=f" {APPLICANT.lower()}\n")
     assert done.exit_code == 0, done.output
     people = json.loads(done.stdout)["people"]
     assert [one["evidence"] for one in people] == ["", "cd" * 32, ""]
@@ -115,14 +116,14 @@ def test_a_digest_instead_of_a_scan_and_another_who_signs(run: Run, case: str) -
     [
         (("9", "--digest", "cd" * 32), "PERSON_UNKNOWN"),
         (("3", "--digest", "cd" * 32, "--method", "SELF"), "CASE_GUARDIAN"),
-        (("1", "--digest", "cd" * 32, "--method", "AGENT", "--signer", "x"), "ID_LENGTH"),
+        (("1", "--digest", "cd" * 32, "--method", "AGENT", "--signer"), "ID_LENGTH"),
         (("1", "--scan", "nowhere.pdf"), "FILE_MISSING"),
     ],
 )
 def test_what_is_no_signature_is_refused(
     run: Run, case: str, words: tuple[str, ...], code: str
 ) -> None:
-    ended = run("sign", case, *words)
+    ended = run("sign", case, *words, typed="x\n")
     assert (ended.exit_code, code in ended.stderr) == (2, True), ended.output
 
 
@@ -158,3 +159,11 @@ def test_an_ended_consent_reminds_of_signing_again(run: Run, town: Town) -> None
     told = json.loads(run("status", number, "--json").stdout)
     assert (told["sign_again"], told["stage"]) == (True, "REVOKED")
     assert told["until"].startswith("2027-")
+
+
+def test_the_signers_number_is_read_and_never_an_argument(run: Run, case: str) -> None:
+    words = ("sign", case, "2", "--digest", "cd" * 32, "--method", "AGENT", "--signer")
+    assert run(*words, APPLICANT, typed=APPLICANT).exit_code == 2
+    assert run(*words, typed="").exit_code == 2
+    assert "未签字" in run("status", case).stdout.splitlines()[2]
+    assert run(*words, typed=APPLICANT).exit_code == 0

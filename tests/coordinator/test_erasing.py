@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from coordinator import integrity, schema
 from coordinator.erasing import TABLES, Erasing
+from coordinator.schema_documents import report_issue
 from federation.erasure import Reason
-from federation.errors import BadInput, Refused
-from federation.log.coordinator_events import CaseErased
+from federation.errors import BadInput, Refused, Unavailable
+from federation.exchange import Refusal
+from federation.log.coordinator_events import CaseErased, ReportIssued
 from federation.log.kinds import Happened
-from tests.coordinator import logged
+from federation.wire import codec, sum_messages
+from tests.coordinator import logged, summed
+from tests.coordinator.documents.offices import opened
 from tests.coordinator.test_storage import raw
 from tests.coordinator.town import APPLICANT, NOW, WIFE, WIFE_TEXT, Town, case_text
 
@@ -136,6 +140,66 @@ def test_the_log_says_so_and_loses_nothing(asked: Town) -> None:
     assert after[: len(before)] == before
     (event,) = (one.event for one in after[len(before) :] if isinstance(one, Happened))
     assert event == CaseErased(case=case, reason="REQUESTED", operator="op-lin")
+
+
+def test_what_was_declared_stays_in_the_request_that_opened_it_to_the_tally(
+    tmp_path: Path,
+) -> None:
+    """And nowhere else: the log's row is over its exact bytes."""
+    town = summed.build(tmp_path, summed.GAP)
+    (case,) = town.ready("declared_income = 1234567\n" + case_text(more=WIFE_TEXT))
+    with town.desk() as desk:
+        desk.run([case])
+        desk.revoke(case)
+    erase(town, case, Reason.REQUESTED)
+    assert "1234567" not in raw(town)
+    compared = select(schema.sum_message.c.request).where(schema.sum_message.c.round == "compare")
+    with town.database() as database, database.reading() as connection:
+        (request,) = connection.scalars(compared)
+    shown = sum_messages.decode_comparison(codec.decode_batch(bytes(request)).items[-1].item)
+    assert shown.declared == 1234567
+    with town.database() as database:
+        logged.keeper(town, database).cut()
+        assert integrity.check(database).logged
+        with database.writing() as connection:
+            connection.execute(update(schema.sum_message).values(request=b""))
+        with pytest.raises(Unavailable) as caught:
+            integrity.check(database)
+    assert caught.value.code == "LOG_ALTERED"
+
+
+def test_the_open_seed_of_a_refused_run_goes(tmp_path: Path) -> None:
+    """What is sealed to the auditor stays: a transcript is replayed from it."""
+    town = summed.build(tmp_path)
+    (case,) = town.ready(case_text(more=WIFE_TEXT))
+    town.tally.refuses = Refusal.SUM_RUNS_EXHAUSTED
+    with town.desk() as desk:
+        desk.run([case])
+        desk.revoke(case)
+    seeds = select(schema.sum_run.c.seed, schema.sum_run.c.sealed)
+    with town.database() as database, database.reading() as connection:
+        ((seed, sealed),) = connection.execute(seeds)
+    assert seed
+    erase(town, case, Reason.REQUESTED)
+    with town.database() as database, database.reading() as connection:
+        assert connection.execute(seeds).all() == [(None, sealed)]
+
+
+@pytest.mark.usefixtures("backend")
+def test_of_its_reports_the_digests_in_the_log_stay(asked: Town) -> None:
+    other = "HD-790301-2026-0002"
+    case = ended(asked)
+    with opened(asked) as office:
+        digests = [
+            office.issue(one, "op-lin", reason).digest
+            for one, reason in ((case, ""), (case, "王甲补充材料"), (other, ""))
+        ]
+    erase(asked, case, Reason.REQUESTED)
+    with asked.database() as database, database.reading() as connection:
+        left = connection.execute(select(report_issue)).all()
+    assert [(one.case_id, one.digest.hex()) for one in left] == [(other, digests[2])]
+    said = (one.event for one in logged.said(asked) if isinstance(one, Happened))
+    assert [one.report.hex() for one in said if isinstance(one, ReportIssued)] == digests
 
 
 def test_an_erasure_that_fails_half_way_changes_nothing(

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from coordinator import cli, closing_cli, config
 from coordinator.config import Settings
-from coordinator.log_book import LogBook
+from coordinator.log_book import Entry, LogBook, append
 from coordinator.schema import case_closing
 from coordinator.sentinel import Sentinel
 from federation import alert
@@ -190,3 +190,14 @@ def test_sums_are_questions_too(tmp_path: Path) -> None:
     town.clock.seconds += 100 * DAY
     settings = Settings(sentinel_hourly=2, sentinel_undecided=2)
     assert (Rule.UNDECIDED, "op-lin", State.SUSPECT, 3) in said(look(town, settings))
+
+
+def test_a_record_that_cannot_be_read_stops_no_look(town: Town) -> None:
+    """The case's operator counts then; the log's self-check names the row."""
+    town.clock.seconds = MORNING
+    with town.database() as database, database.writing() as connection:
+        append(connection, [Entry(b'{"about":"altered"}')])
+    ask(town)
+    assert said(look(town, Settings(sentinel_hourly=4))) == [
+        (Rule.VOLUME, "op-lin", State.SUSPECT, 5)
+    ]

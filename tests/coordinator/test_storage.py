@@ -15,8 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from coordinator import config, migrations, schema, sealing_up, storage
+from coordinator.asking.mandate_books import Filed, MandateBooks
 from coordinator.casework.filed import ConsentStage
 from coordinator.database import Database, open_database, url_of
+from coordinator.desk import Disputed
 from crypto.keys import SealCost
 from federation import keyfile
 from federation import party as parties
@@ -186,6 +188,8 @@ def raw(town: Town) -> str:
         "SELECT id_number, name, signer FROM person",
         "SELECT declaration, declared_income FROM case_file",
         "SELECT token FROM token",
+        "SELECT token FROM recheck",
+        "SELECT ids FROM mandate_part",
     )
     if not town.url:
         with closing(sqlite3.connect(town.data / "coordinator.sqlite")) as c:
@@ -210,6 +214,55 @@ def test_nothing_about_people_stands_plainly(sealed: Town) -> None:
         filed = desk.standing([case])[0].filed.case
     assert [one.id for one in filed.persons] == [APPLICANT, WIFE]
     assert (filed.persons[0].name, filed.declared_income) == ("王甲", 1234567)
+
+
+def disputed(town: Town) -> str:
+    """Have an objection recorded whose question nobody has answered yet, and a mandate filed."""
+    (case,) = town.ready()
+    with town.desk() as desk:
+        desk.run([case])
+    town.departments["tax"].script = [Unavailable("PEER_SLOW")] * 3
+    with town.desk() as desk:
+        desk.recheck(case, Disputed(place=0, predicate="P22"), bytes(32))
+    one = Filed(
+        id=b"m" * 16,
+        document=b"",
+        signed=False,
+        salt=b"",
+        size=2,
+        round=1,
+        created=town.clock.now(),
+    )
+    with town.database() as database:
+        MandateBooks(database).add(one, [WIFE, APPLICANT])
+    return case
+
+
+def test_what_lies_in_mandates_and_objections_is_sealed_too(sealed: Town) -> None:
+    case = disputed(sealed)
+    held = raw(sealed)
+    assert not [one for one in (APPLICANT, WIFE, "eyJ") if one in held]
+    with sealed.database() as database:
+        assert list(MandateBooks(database).parts(b"m" * 16)) == [(0, (WIFE, APPLICANT))]
+    with sealed.desk() as desk:
+        assert desk.run([case]).answered == 1
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)  # a server's files are its own
+def test_what_an_earlier_release_left_plain_is_sealed_by_sealing_again(
+    town: Town, tmp_path: Path
+) -> None:
+    case = disputed(town)
+    town.key = KEY
+    with town.database() as database:
+        storage.set_state(database, storage.SEALED)  # as it said, of fewer columns
+        assert sealing_up.plain(database) > 0
+        assert sealing_up.seal_up(database, lambda *_: None) > 0
+        assert (storage.state(database), sealing_up.plain(database)) == (storage.SEALED, 0)
+        files = b"".join(one.read_bytes() for one in tmp_path.glob("coordinator.sqlite*"))
+    assert APPLICANT.encode() not in files
+    with town.desk() as desk:
+        assert desk.run([case]).answered == 1
 
 
 def test_equal_numbers_are_found_and_equal_names_are_not_seen(sealed: Town) -> None:

@@ -3,13 +3,15 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from coordinator import storage
+from coordinator import config, storage
+from coordinator.log_book import LogBook
 from coordinator.log_memory import FILE
 from coordinator.opening import open_desk
 from federation import party as parties
@@ -66,6 +68,13 @@ def cases(run: Run, **where: Path) -> list[str]:
     return [one["case"] for one in listed]
 
 
+def size(folder: Path) -> int:
+    """Count the rows of the log as they lie there."""
+    party = parties.load(folder, None, twins.NOW)
+    with closing(storage.opened(party, config.parse(party.settings))) as database:
+        return LogBook(database).size()
+
+
 def another(folder: Path, backend: str) -> Path:
     """Give the same party a folder whose database is empty."""
     fresh = folder.parent / "elsewhere"
@@ -89,6 +98,7 @@ def test_back_up_check_and_restore(folder: Path, run: Run, filed: str, backend: 
     fresh = another(folder, backend)
     restored, looked = run("store", "restore", place, at=fresh)
     assert (restored, looked["behind"]) == (made, 0)
+    assert size(fresh) == looked["logged"] + 1  # that it was restored, and by whom
     assert cases(run, at=fresh) == [filed]
     (again,) = run("store", "restore", place, at=fresh, code=2)
     assert again["error"] == "DATABASE_NOT_EMPTY"
@@ -105,6 +115,7 @@ def test_a_restored_older_state_is_told_and_then_nothing_is_cut(
     shutil.copy(folder / "data" / FILE, fresh / "data" / FILE)
     _, looked = run("store", "restore", place, at=fresh)
     assert looked["behind"] > 0
+    assert size(fresh) == looked["logged"]
     (refused, *_) = run("case", "new", str(folder / "case.toml"), at=fresh, code=1)[-1:]
     assert refused["error"] == "LOG_ALTERED"
     assert filed == CASE

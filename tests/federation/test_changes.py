@@ -57,6 +57,7 @@ def test_a_party_joins_with_its_keys() -> None:
     [
         (replace(NEW, id="tax"), "already"),
         (replace(NEW, role=PartyRole.REGISTRAR), "one registrar"),
+        (replace(NEW, role=PartyRole.TALLY, kind=""), "founded with"),
         (replace(NEW, endpoint="127.0.0.1:7101"), "coordinator has that endpoint"),
         (replace(NEW, endpoint=""), "host:port"),
         (replace(NEW, endpoint="127.0.0.1"), "host:port"),

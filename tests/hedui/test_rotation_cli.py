@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from crypto import envelope
+from crypto import envelope, masks
 from crypto.keys import SealCost, seal
 from federation import ceremony, changes, founding, party, renewal
 from federation.ceremony import Home
@@ -46,18 +47,33 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("federation.keyfile.seal", cheap)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "f"
+def _founded(folder: Path, parties: Sequence[PartyPlan]) -> Path:
     plan = FederationPlan(
         federation="test",
-        parties=PARTIES,
+        parties=parties,
         policy=POLICY.encode(),
         now=NOW,
         cost=SealCost.MINIMAL,
     )
     founding.found(folder, plan)
     return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _founded(tmp_path_factory.mktemp("made") / "f", PARTIES)
+
+
+@pytest.fixture(scope="module")
+def adding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Found a federation in which sums are asked."""
+    more = [_plan("auditor", PartyRole.AUDITOR, 7004), _plan("tally", PartyRole.TALLY, 7005)]
+    return _founded(tmp_path_factory.mktemp("adding") / "f", [*PARTIES, *more])
+
+
+@pytest.fixture
+def summing(adding: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(adding, tmp_path / "f"))
 
 
 @pytest.fixture
@@ -177,6 +193,27 @@ def test_who_is_not_added(folder: Path, words: tuple[str, ...], code: str) -> No
     before = files(folder)
     refused(code, "add", folder, *words)
     assert files(folder) == before
+
+
+def test_a_department_that_joins_where_sums_are_asked_has_a_key_for_them(summing: Path) -> None:
+    done("add", summing, *BANK)
+    for name in ("tax", "bank_a"):
+        key = party.load(summing / name, PartyRole.NODE, NOW).secret(
+            founding.SUM_FILE, founding.SUM
+        )
+        assert len(key) == masks.KEY_SIZE
+    assert party.load(summing / "bank_a", PartyRole.NODE, NOW).manifest.groups == {}
+
+
+@pytest.mark.parametrize("where", ["folder", "summing"])
+def test_a_tally_comes_with_its_federation_or_not_at_all(
+    where: str, request: pytest.FixtureRequest
+) -> None:
+    here: Path = request.getfixturevalue(where)
+    before = files(here)
+    words = ("--role", "tally", "--endpoint", "127.0.0.1:7010")
+    refused("CHANGE_INVALID", "add", here, "tally2", *words)
+    assert files(here) == before
 
 
 @pytest.mark.parametrize(
@@ -352,6 +389,21 @@ def test_a_year_s_keys_are_listed(folder: Path) -> None:
     assert any(f"new pseudonym keys of {year + 1}" in change for change in told["changes"])
     assert home(folder).manifest.pseudonym_keys.keys() == {("tax", year), ("tax", year + 1)}
     assert (folder / "registrar" / founding.seed_file(year + 1)).read_bytes() == seed
+
+
+def test_a_registrar_elsewhere_gives_the_keys_of_all_that_tokens_are_for(
+    summing: Path, tmp_path: Path
+) -> None:
+    """Of the tally too, and not of departments alone."""
+    year = epoch_of(NOW)
+    listed = home(summing).manifest.pseudonym_keys
+    this = {of: key for of, key in listed.items() if of[1] == year}
+    amend(summing, NOW, lambda h: changes.extend(h.manifest, h.edition(), pseudonym_keys=this))
+    away, keys = Path(shutil.move(summing / "registrar", tmp_path / "away")), tmp_path / "keys.json"
+    assert done("pseudonyms", "-C", away, "--out", keys)["keys"] == len(listed)
+    done("rotate", "epoch", summing, "--keys", keys)
+    assert home(summing).manifest.pseudonym_keys == listed
+    assert {of for of, _ in listed} == {"tax", "tally"}
 
 
 def test_a_year_without_a_seed_gets_one(folder: Path) -> None:

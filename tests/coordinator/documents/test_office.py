@@ -9,9 +9,12 @@ import pytest
 from sqlalchemy import update
 
 from coordinator.casework.cases import Method, Signature
+from coordinator.casework.happened import Act
+from coordinator.casework.lifecycle import Event, State
 from coordinator.documents import typesetting
 from coordinator.documents.consent_forms import Form
 from coordinator.documents.office import is_page, issue, printed, write
+from coordinator.life_book import LifeBook
 from coordinator.log_book import LogBook
 from coordinator.schema_documents import report_issue
 from federation.errors import BadInput
@@ -56,6 +59,22 @@ def test_with_a_reason_the_next_version_comes_and_both_are_kept(town: Town) -> N
     assert "原因" not in said(first.paper("zh"))
     assert first.digest != second.digest
     assert typesetting.pdf(kept[0].paper("zh")) == before
+
+
+def test_looking_whether_a_report_is_current_takes_no_step(town: Town) -> None:
+    case = asked(town)
+    with opened(town) as office:
+        first = office.issue(case, "op-lin")
+    with town.database() as database:
+        book = LifeBook(database)
+        for event in (Event.NOTICE, Event.RECONFIRM):
+            book.act(case, Act(event=event, operator="op-lin", document=SCAN), town.clock.now())
+    with town.desk() as desk:
+        desk.run([case], again=True)
+    with opened(town) as office:
+        assert office.current(first)
+    with town.database() as database:
+        assert LifeBook(database).lives([case])[case].state is State.QUERYING
 
 
 def test_the_log_knows_the_digest_of_every_version(town: Town) -> None:

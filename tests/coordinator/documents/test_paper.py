@@ -30,6 +30,12 @@ EVERY = Paper(
 )
 
 
+def test_what_stands_on_it_is_not_in_its_repr() -> None:
+    shown = repr(EVERY)
+    assert "题目" in shown
+    assert "王甲" not in shown
+
+
 def test_it_comes_back_as_it_was_with_its_digest() -> None:
     written = json.loads(json.dumps(EVERY.to_json(), ensure_ascii=False))
     again = paper.of_json(written, "ab" * 32)

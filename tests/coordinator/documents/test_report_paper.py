@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.casework.happened import Act
+from coordinator.casework.lifecycle import Event, Fact
+from coordinator.documents import page
 from coordinator.documents.report_paper import income_period, masked_id
+from coordinator.life_book import LifeBook
 from federation.errors import Unavailable
 from federation.exchange import Answer, Outcome, Question
 from tests.coordinator import summed
@@ -62,6 +66,113 @@ def test_a_report_says_who_asked_for_whom_under_what(town: Town) -> None:
     assert ["经办人（签字）", "复核人（签字）", "核对机构（盖章）"] in [
         one.get("labels") for one in paper.blocks
     ]
+
+
+def emergency(town: Town) -> str:
+    """Grant emergency aid first, two days before anybody is asked."""
+    with town.desk() as desk:
+        papers = [desk.read(HOUSEHOLD.encode()).case]
+        (case,) = desk.new(papers)
+    act = Act(event=Event.EMERGENCY, operator="op-lin", reasons=("ACCIDENT",))
+    with town.database() as database:
+        LifeBook(database).act(case, act, town.clock.now(), frozenset({Fact.URGENT}))
+    town.clock.seconds += 2 * 86_400
+    with town.desk() as desk:
+        desk.consent([case])
+        desk.run([case])
+    return case
+
+
+@pytest.mark.parametrize(
+    ("lang", "box", "mark"),
+    [
+        (
+            "zh",
+            "事后核对：紧急救助已于 2026-11-18 先行给予，本报告是给予救助之后的核对。",
+            "第 1 版 / 事后核对",
+        ),
+        (
+            "en",
+            "Verified after aid was granted: emergency aid came first, on 2026-11-18.",
+            "version 1 / verified after aid",
+        ),
+    ],
+)
+def test_aid_before_verification_is_marked_on_top_and_on_every_page(
+    town: Town, lang: str, box: str, mark: str
+) -> None:
+    case = emergency(town)
+    with opened(town) as office:
+        paper = office.issue(case, "op-lin").paper(lang)
+    assert paper.blocks[0] == {"kind": "boxed", "text": box}
+    assert paper.mark == f"{case} / {mark}"
+    assert box in page.write(paper)
+
+
+def test_without_an_emergency_nothing_says_so(town: Town) -> None:
+    case = asked(town)
+    with opened(town) as office:
+        issued = office.issue(case, "op-lin")
+    assert "事后核对" not in said(issued.paper("zh"))
+    assert "after aid" not in said(issued.paper("en"))
+
+
+def changed(town: Town, *, months: int = 0, also: tuple[str, ...] = ()) -> None:
+    """Let the town's programme fix how long a report holds, and what a vehicle needs besides."""
+    known = town.around.programmes
+    before = known.programme("DIBAO_URBAN")
+    questions = tuple(
+        replace(one, also=also, version="place-2026 2026-01-01") if one.predicate == "P40" else one
+        for one in before.questions
+    )
+    own = replace(before, questions=questions, report_months=months)
+    programmes = replace(known, programmes={before.id: own})
+    town.around = replace(town.around, programmes=programmes)
+
+
+@pytest.mark.parametrize(
+    ("months", "zh", "en"),
+    [
+        (6, "2027-05-18（自出具之日起 6 个月）", "6 months from its issue"),
+        (1, "2026-12-18（自出具之日起 1 个月）", "1 month from its issue"),
+        (0, "2027-02-16（自出具之日起 90 日）", "90 days from its issue"),
+    ],
+)
+def test_a_report_is_valid_as_its_programme_says(town: Town, months: int, zh: str, en: str) -> None:
+    changed(town, months=months)
+    case = asked(town)
+    with opened(town) as office:
+        issued = office.issue(case, "op-lin")
+    assert dict(issued.paper("zh").blocks[0]["pairs"])["有效期至"] == zh
+    assert f"valid for {en}" in said(issued.paper("en"))
+
+
+def test_a_finding_names_its_file_and_what_stands_beside_it(town: Town) -> None:
+    changed(town, also=("P46=YES",))
+    town.departments["public_security"].answer = lambda _: told(Outcome.YES)
+    case = asked(town)
+    with opened(town) as office:
+        paper = office.issue(case, "op-lin").paper("zh")
+    (rule,) = (row[-1] for row in rows(paper, "需核实事项") if row[1] == "机动车")
+    assert rule == (
+        "有机动车，需核实（place-2026 自 2026-01-01 起；政策第 3 版）"
+        "；同时成立：企业法人或股东 有（市场监管）"
+    )
+
+
+def test_an_answer_that_cannot_be_weighed_is_no_silence(town: Town) -> None:
+    changed(town, also=("P46=YES",))
+    town.departments["public_security"].answer = lambda _: told(Outcome.YES)
+    town.departments["market_regulation"].answer = lambda _: told(Outcome.STALE)
+    case = asked(town)
+    with opened(town) as office:
+        paper = office.issue(case, "op-lin").paper("zh")
+    text = said(paper)
+    assert "不能判断：公安已答机动车，但须同时成立而没有答案" in text
+    assert "未反馈：公安" not in text
+    (found,) = (row for row in rows(paper, "分部门核对结果") if row[0] == "机动车")
+    assert found[2] == "有"
+    assert "有的组成项没有答案" in found[4]
 
 
 def test_people_are_masked_and_nobody_is_named(town: Town) -> None:

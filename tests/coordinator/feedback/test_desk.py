@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from coordinator.casework.clocks import Level
-from coordinator.feedback import tickets
-from coordinator.feedback.tasks import Reply, Result, grouped
+from coordinator.feedback.tasks import FAULTS, Reply, Result, grouped
+from coordinator.schema_feedback import quality_ticket
+from federation import ticket as tickets
 from federation.clock import FixedClock, business_date
 from federation.errors import BadInput, PeerFault
-from federation.strictjson import loads
+from federation.ticket import Fault
 from tests.coordinator.feedback.conftest import open_desk
+from tests.coordinator.statistics.test_gathering import asked_anew, history
 from tests.coordinator.town import NOW, Town, header_of
 
 SEALED = b"\x5a" * 32
@@ -57,6 +60,15 @@ def test_only_reported_cases_are_issued(town: Town) -> None:
         assert list(desk.issue([case_id], "reviewer")) == []
 
 
+def test_a_case_that_is_asked_anew_is_not_issued_and_stays_where_it_is(town: Town) -> None:
+    """Also when it was visited after it was asked."""
+    (case_id,) = asked_anew(town)
+    before = history(town, case_id)
+    with open_desk(town) as desk:
+        assert list(desk.issue([case_id], "reviewer")) == []
+    assert history(town, case_id) == before
+
+
 def test_a_task_is_closed_by_the_last_answer_and_counted(town: Town, case: str) -> None:
     with open_desk(town) as desk:
         (task,) = desk.issue([case], "reviewer")
@@ -65,7 +77,7 @@ def test_a_task_is_closed_by_the_last_answer_and_counted(town: Town, case: str) 
         done = desk.answer(
             task.id, [3, 4], reply(Result.EXPLAINED, exemption="COMPANY_CEASED", at=NOW + 2 * DAY)
         )
-        (loop,) = desk.loops()
+        (loop,) = desk.loops(desk.tasks())
     assert done.closed == NOW + 2 * DAY
     assert done.on_time
     assert (loop.area, loop.issued, loop.closed, loop.on_time, loop.overdue) == (
@@ -87,12 +99,12 @@ def test_reminders_at_half_and_all_of_the_time(town: Town, case: str) -> None:
     with open_desk(over) as desk:
         assert [one.id for one in desk.overdue()] == [task.id]
         assert desk.overdue(area="7904") == []
-        (loop,) = desk.loops()
+        (loop,) = desk.loops(desk.tasks())
         assert (loop.due, loop.overdue, loop.rate) == (1, 1, 0.0)
         late = desk.answer(task.id, range(1, 9), reply(Result.CONFIRMED, at=desk.now))
         assert late.closed == desk.now
         assert not late.on_time
-        (loop,) = desk.loops()
+        (loop,) = desk.loops(desk.tasks())
         assert (loop.closed, loop.on_time, loop.overdue) == (1, 0, 0)
 
 
@@ -132,6 +144,7 @@ def test_a_corrected_answer_counts_and_the_first_one_stays(town: Town, case: str
         first = desk.task(task.id).findings[0]
     assert first.reply is not None
     assert (first.reply.result, first.reply.note) == (Result.WRONG_PERSON, "同名")
+    assert "同名" not in repr(first)
     with town.database() as database, database.reading() as connection:
         rows = connection.exec_driver_sql(
             "SELECT version, result FROM feedback_reply ORDER BY version"
@@ -148,21 +161,36 @@ def test_wrong_data_writes_a_signed_ticket_that_names_no_person(town: Town, case
     matter = task.findings[2].matter
     assert ticket.ticket == "QT-market_regulation-2026-0001"
     assert (ticket.department, ticket.predicate) == ("market_regulation", matter.predicate)
-    assert ticket.fault is Result.WRONG_DATA
+    assert ticket.fault is Fault.WRONG_DATA
+    assert frozenset({Result.WRONG_PERSON, Result.WRONG_DATA}) == FAULTS
     assert ticket.document == SEALED
     # the department finds its record by the exchange it answered in
     sent = town.departments["market_regulation"].requests
     assert ticket.exchange in {header_of(one).qid for one in sent}
     assert case.encode() not in document
-    # another byte, another signer, another federation: refused
-    keys = town.around.manifest
-    envelope = loads(document, "ticket")
-    assert envelope["payload"].encode() in document
-    for wrong in (document.replace(b'"sig":"', b'"sig":"A', 1), b"{}", document[:-2]):
-        with pytest.raises(PeerFault, match="TICKET_INVALID"):
-            tickets.read(wrong, keys, "coordinator")
-    with pytest.raises(PeerFault, match="TICKET_INVALID"):
-        tickets.read(document, keys, "tax")
+
+
+@pytest.mark.parametrize("by", ["another centre", "nobody"])
+def test_a_ticket_in_the_book_that_this_centre_did_not_sign_is_not_listed(
+    town: Town, case: str, by: str
+) -> None:
+    with open_desk(town) as desk:
+        (task,) = desk.issue([case], "reviewer")
+        desk.answer(task.id, [3], reply(Result.WRONG_DATA))
+        ((ticket, document),) = desk.tickets()
+    key = town.keys["coordinator"]
+    if by == "nobody":
+        changed = document.replace(b'"sig":"', b'"sig":"A', 1)
+    else:
+        one = replace(town.around.manifest.party("coordinator"), id="other")
+        parties = {**town.around.manifest.parties, "other": one}
+        town.around = replace(town.around, manifest=replace(town.around.manifest, parties=parties))
+        changed = tickets.sign(replace(ticket, centre="other"), key)
+        assert tickets.read(changed, town.around.manifest).centre == "other"
+    with town.database() as database, database.writing() as connection:
+        connection.execute(update(quality_ticket).values(document=changed))
+    with open_desk(town) as desk, pytest.raises(PeerFault, match="TICKET_INVALID"):
+        desk.tickets()
 
 
 def replace_clock(town: Town, now: int) -> Town:

@@ -10,8 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from coordinator import feedback_cli
-from coordinator.feedback import tickets
 from coordinator.feedback.desk import FeedbackDesk
+from coordinator.feedback.tasks import Reply
+from coordinator.feedback.tasks import Result as Found
+from federation import ticket as tickets
 from federation.clock import FixedClock
 from tests.coordinator.feedback.conftest import open_desk
 from tests.coordinator.town import APPLICANT, NOW, WIFE, Town
@@ -115,7 +117,7 @@ def test_forms_for_townships_and_tickets_for_departments(
     assert "<script" not in form
     assert not any(secret in form for secret in (APPLICANT, WIFE, "王甲", "李乙"))
     document = (out / names[0]).read_bytes()
-    ticket = tickets.read(document, town.around.manifest, "coordinator")
+    ticket = tickets.read(document, town.around.manifest)
     assert (ticket.department, ticket.ticket) == ("market_regulation", names[0][:-5])
 
 
@@ -141,3 +143,14 @@ def test_a_result_is_one_of_four(run: Run) -> None:
     assert refused.exit_code == 2
     assert "wrong-person" in refused.stderr
     assert run("issue").exit_code == 2
+
+
+def test_a_finding_that_is_named_twice_is_answered_once(run: Run, town: Town) -> None:
+    run("issue", "--all")
+    twice = ("--finding", "3", "--finding", "3", "--result", "wrong-data", "--document", SEAL)
+    assert run("answer", TASK, *twice).exit_code == 0
+    with open_desk(town) as desk:
+        assert [one.ticket for one, _ in desk.tickets()] == ["QT-market_regulation-2026-0001"]
+        reply = Reply(result=Found.WRONG_DATA, document=b"x" * 32, at=NOW, operator="op-x")
+        desk.answer(TASK, [3, 3], reply)
+        assert len(desk.tickets()) == 2

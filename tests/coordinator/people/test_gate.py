@@ -1,13 +1,15 @@
 """The gate: who may do what with which case, alone or after somebody else, and what is logged."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from coordinator.log_book import LogBook
+from coordinator.people.firsts import First
 from coordinator.people.gate import KEY
 from coordinator.people.roles import OWNER, Action
-from federation import ids
+from federation import ids, keyfile
 from federation.errors import BadInput, HeduiError
 from tests.coordinator import logged
 from tests.coordinator.people.staffed import AREA, FIRST, Staffed
@@ -138,18 +140,28 @@ def test_relatives_are_kept_as_digests_and_not_known_without_the_key(staffed: St
     assert code_of(staffed, "op-rev", Action.CASE_READ, case_id) == "OWN_RELATIVE"
 
 
+def begin(staffed: Staffed, who: str, action: Action, subject: str, matter: str) -> None:
+    """Have somebody begin what another person confirms, as the command does once it is kept."""
+    with staffed.gate(who) as gate:
+        gate.began(First(subject=subject, action=action, name=who, matter=matter))
+
+
 def test_a_reviewer_confirms_what_a_clerk_decided_and_nobody_their_own(staffed: Staffed) -> None:
     (case_id,) = staffed.open()
     staffed.hire("op-lin", "op-rev", "op-tao")
-    confirm = Action.CASE_CONFIRM
+    decide, confirm = Action.CASE_DECIDE, Action.CASE_CONFIRM
+    assert code_of(staffed, "op-rev", confirm, case_id, about="grant") == "SECOND_PERSON_NEEDED"
+    assert code_of(staffed, "op-lin", decide, case_id, about="grant") == ""
+    assert code_of(staffed, "op-rev", confirm, case_id, about="grant") == "SECOND_PERSON_NEEDED"
+    begin(staffed, "op-lin", decide, case_id, "grant")
+    assert code_of(staffed, "op-lin", confirm, case_id, about="grant") == "OPERATOR_FORBIDDEN"
+    assert code_of(staffed, "op-rev", confirm, case_id, about="refuse") == "SECOND_PERSON_NEEDED"
     assert code_of(staffed, "op-rev", confirm, case_id) == "SECOND_PERSON_NEEDED"
-    assert code_of(staffed, "op-lin", Action.CASE_DECIDE, case_id) == ""
-    assert code_of(staffed, "op-lin", confirm, case_id) == "OPERATOR_FORBIDDEN"
-    assert code_of(staffed, "op-rev", confirm, case_id) == ""
-    assert code_of(staffed, "op-tao", Action.CASE_DECIDE, case_id) == ""
-    assert code_of(staffed, "op-tao", confirm, case_id) == "SECOND_PERSON_NEEDED"
-    assert code_of(staffed, "op-rev", Action.CASE_DECIDE, case_id) == ""
-    assert code_of(staffed, "op-tao", confirm, case_id) == "SECOND_PERSON_NEEDED"
+    assert code_of(staffed, "op-rev", confirm, case_id, about="grant") == ""
+    begin(staffed, "op-tao", decide, case_id, "grant")
+    assert code_of(staffed, "op-tao", confirm, case_id, about="grant") == "SECOND_PERSON_NEEDED"
+    begin(staffed, "op-rev", decide, case_id, "grant")
+    assert code_of(staffed, "op-tao", confirm, case_id, about="grant") == "SECOND_PERSON_NEEDED"
 
 
 def test_a_refused_decision_is_nobodys_first_step(staffed: Staffed) -> None:
@@ -164,6 +176,7 @@ def test_a_director_approves_an_erasure_that_somebody_else_proposed(staffed: Sta
     order = "erasure-17"
     assert code_of(staffed, "op-dir", Action.ERASE_APPROVE, about=order) == "SECOND_PERSON_NEEDED"
     assert code_of(staffed, "op-cen", Action.ERASE_PROPOSE, about=order) == ""
+    begin(staffed, "op-cen", Action.ERASE_PROPOSE, order, order)
     assert code_of(staffed, "op-dir", Action.ERASE_APPROVE, about="x") == "SECOND_PERSON_NEEDED"
     assert code_of(staffed, "op-dir", Action.ERASE_APPROVE) == "SECOND_PERSON_NEEDED"
     assert code_of(staffed, "op-cen", Action.ERASE_APPROVE, about=order) == "OPERATOR_FORBIDDEN"
@@ -203,3 +216,36 @@ def test_what_is_about_an_area_is_for_whoever_has_it(staffed: Staffed) -> None:
         for area in ("7904", "79", ""):
             with pytest.raises(HeduiError, match="OPERATOR_FORBIDDEN"):
                 gate.acting(Action.STATISTICS_READ, areas=(area,))
+
+
+def test_the_key_of_relatives_is_read_once_however_many_cases_there_are(
+    staffed: Staffed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staffed.hire("op-lin")
+    relatives(staffed, "op-lin", [CHILD])
+    cases = staffed.open(*(case_text(commission=f"c-{n}") for n in range(5)))
+    read: list[Path] = []
+    real = keyfile.read_private
+
+    def counted(path: Path) -> bytes:
+        read.append(path)
+        return real(path)
+
+    monkeypatch.setattr(keyfile, "read_private", counted)
+    with staffed.gate("op-lin") as gate:
+        read.clear()
+        assert gate.within(Action.CASE_READ, cases) == cases
+        assert [path.name for path in read].count(KEY) == 1
+        read.clear()
+        gate.acting(Action.CASE_READ, cases)
+        assert [path.name for path in read].count(KEY) == 1
+
+
+def test_whatever_somebody_writes_in_a_command_the_log_stays_readable(staffed: Staffed) -> None:
+    endless = "x" * 300
+    with staffed.gate("anybody") as gate:
+        gate.acting(Action.CASE_ASK, [endless], about=endless)
+    assert [(one.cases, one.about) for one in staffed.acts()] == [((endless[:128],), endless[:128])]
+    with staffed.town.database() as database:
+        logged.keeper(staffed.town, database).cut()
+        logged.check(LogBook(database))

@@ -1,6 +1,7 @@
 """``hedui operator`` and what it does to all other commands, over a real folder."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +109,38 @@ def test_relatives_come_from_a_file_and_refuse_the_case(office: Office) -> None:
     assert WIFE not in wrong.output
     office.done("op-dir", "operator", "relatives", "op-lin", "-", typed="")
     office.done("op-lin", "case", "new", file)
+
+
+def acts(office: Office, at: str = CENTRE) -> list[tuple[str, str]]:
+    """List who restored, or was refused to."""
+    words = ["case", "log", "show", "--last", "1000", "--json", "--folder", str(office.home / at)]
+    env = {"HEDUI_SESSION": str(office.home / "session-op-dir")}
+    shown = CliRunner().invoke(app, words, env=env)
+    assert shown.exit_code == 0, shown.output
+    said = map(json.loads, shown.stdout.splitlines())
+    return [(one["operator"], one["refused"]) for one in said if one.get("action") == "RESTORE"]
+
+
+def test_nobody_restores_over_operators_and_the_owner_restores_to_an_empty_place(
+    office: Office,
+) -> None:
+    office.hire("op-dir", "DIRECTOR", "*", by="")
+    office.hire("op-lin", "CLERK", AREA)
+    place = office.home / "backup"
+    office.done("op-dir", "store", "backup", place)
+    restore = ("store", "restore", place)
+    assert office.code("", *restore) == "SESSION_MISSING"
+    assert office.code("op-lin", *restore) == "OPERATOR_FORBIDDEN"
+    assert office.code("op-dir", *restore) == "DATABASE_NOT_EMPTY"
+    assert acts(office) == [("op-lin", "OPERATOR_FORBIDDEN"), ("op-dir", "")]
+
+    fresh = office.home / "elsewhere"
+    shutil.copytree(office.home / CENTRE, fresh, ignore=shutil.ignore_patterns("data"))
+    done = CliRunner().invoke(app, [*map(str, restore), "--folder", str(fresh), "--lang", "en"])
+    assert done.exit_code == 0, done.output
+    assert acts(office, "elsewhere") == [(OWNER, "")]
+    shown = CliRunner().invoke(app, ["case", "list", "--folder", str(fresh), "--json"])
+    assert json.loads(shown.stderr.splitlines()[-1])["error"] == "SESSION_MISSING"
 
 
 def test_changes_by_a_director_and_by_nobody_else(office: Office) -> None:

@@ -135,3 +135,16 @@ def test_an_unsigned_standard_does_not_count_at_work(tmp_path: Path) -> None:
     )
     assert shelf.standards == ()
     assert [one.id for one in shelf.sheets] == ["AID"]
+
+
+@pytest.mark.parametrize("text", [GOOD, 'kind = "standards"\n', "id = 1\n", "kind = "])
+def test_lines_go_unsigned_by_their_kind_and_not_by_their_name(tmp_path: Path, text: str) -> None:
+    put(tmp_path, "aid.json", CITY.replace('parameter = "assets-r"', LINE), *KEYS[:2])
+    put(tmp_path, "lines.toml", text)
+    put(tmp_path, "own.toml", 'kind = "lines"\nline = []\n')
+    own = filing.chosen(filing.local(tmp_path / filing.FOLDER, ROOT), demonstration=False)
+    assert [one.name for one in own] == ["aid.json", "own.toml"]
+    found = filing.installed(tmp_path, ROOT, demonstration=False)
+    with pytest.raises(BadInput) as caught:
+        found.in_force("AID", "790301", DAY, 1)
+    assert caught.value.code == "PROGRAMME_UNKNOWN"

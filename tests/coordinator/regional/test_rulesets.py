@@ -19,6 +19,16 @@ def test_a_rule_replaces_the_question_of_its_roles() -> None:
     }
 
 
+def test_a_rule_keeps_what_it_needs_besides_and_names_its_version() -> None:
+    programme = read(SHEET + OTHER, SET).programme("AID", "790101", DAY, 1)
+    found = {q.zh: (q.also, q.version) for q in programme.questions}
+    assert found == {
+        "有车": ((), "AID 2020-01-01"),
+        "有非营运车": (("P43=NO",), "place-2026 2026-01-01"),
+    }
+    assert [s.version for s in programme.sums] == ["place-2026 2026-01-01"]
+
+
 def test_roles_that_the_programme_does_not_ask_stay_unasked() -> None:
     supporter = changed(SET, roles='["MEMBER"]').replace(
         'roles = ["APPLICANT", "MEMBER"]\nmin', 'roles = ["SUPPORTER"]\nmin'

@@ -19,6 +19,20 @@ def why(caught: pytest.ExceptionInfo[BadInput]) -> str:
     return str(caught.value.details["why"])
 
 
+def test_what_must_not_bar_and_how_long_a_report_holds_stand_in_the_sheet_alone() -> None:
+    """Also where an area's own layer says what is asked; what has no sheet has neither."""
+    known = filing.shelved(filing.stock(), demonstration=True)
+    layer = known.layer.programme("DIBAO_URBAN")
+    assert (layer.exemptions, layer.report_months) == ((), 0)
+    here = known.in_force("DIBAO_URBAN", "790301", DAY, 1)
+    assert here.exemptions == known.shelf.exemptions("DIBAO_URBAN", "790301", DAY)
+    assert here.report_months == known.shelf.sheet("DIBAO_URBAN", "790301", DAY).report_months == 6
+    bare = known.in_force("FAMILIES", "790301", DAY, 1)
+    assert (bare.exemptions, bare.report_months) == ((), 0)
+    early = known.in_force("DIBAO_RURAL", "790301", date(2021, 6, 30), 1)
+    assert (early.exemptions, early.report_months) == ((), 0)
+
+
 def test_the_version_of_the_day_is_in_force() -> None:
     old = changed(SHEET, valid_from="2020-01-01\nvalid_to = 2025-12-31", cadence_months="6")
     new = changed(SHEET, valid_from="2026-01-01")

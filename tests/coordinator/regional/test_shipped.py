@@ -164,7 +164,7 @@ def test_the_supporter_of_the_elder_is_held_to_four_rules() -> None:
 
 def test_two_homes_bar_only_with_ample_space() -> None:
     rules = SETS["chongqing-2013"].rules
-    also = {one.asks.predicate: one.also for one in rules if one.also}
+    also = {one.asks.predicate: one.asks.also for one in rules if one.asks.also}
     assert also == {"P33": ("P34=NO",), "P34": ("P33=COUNT(2)",)}
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
 
 from coordinator.casework import practice
-from coordinator.casework.happened import Act
-from coordinator.casework.lifecycle import Event
+from coordinator.casework.happened import Act, CaseEvent
+from coordinator.casework.lifecycle import Event, State
 from coordinator.casework.workdays import WorkDays
 from coordinator.database import Database
 from coordinator.desk import Books, Desk
@@ -120,6 +123,72 @@ def test_a_case_that_is_asked_anew_stays_as_it_was(town: Town) -> None:
         assert desk.statistics(PERIOD).total == before
     with town.database() as database:
         assert LifeBook(database).history([case])[case][-1].event is Event.QUERY
+
+
+def test_counting_takes_no_step_in_a_clerk_s_name(town: Town) -> None:
+    """Not even of a case that was visited while it was asked anew."""
+    (case,) = asked_anew(town)
+    before = history(town, case)
+    with statistics(town) as (desk, gathering):
+        assert desk.statistics(PERIOD).total.households == 0
+        assert gathering.refresh() == 0
+    assert history(town, case) == before
+    assert before[-1].state is State.QUERYING
+
+
+def test_a_report_that_nobody_asked_for_leaves_a_case_where_it_is(town: Town) -> None:
+    (case,) = town.ready(case_text())
+    with town.desk() as desk:
+        desk.run([case])
+        (report,) = desk.reports([case])
+        assert history(town, case)[-1].event is Event.QUERY
+        assert desk.show(case) == report
+    assert history(town, case)[-1].event is Event.REPORT
+
+
+def test_reports_are_read_a_group_at_a_time(town: Town) -> None:
+    """Ten cases more cost no statement more, but for writing their lines."""
+    verified(town, case_text())
+    with statistics(town) as (_, gathering):
+        one = reads(gathering)
+    verified(town, *[case_text(commission=f"c-{n}") for n in range(11)])
+    with statistics(town) as (_, gathering):
+        assert reads(gathering) == one
+
+
+def asked_anew(town: Town) -> list[str]:
+    """Have a household confirmed and asked anew, and visited before its next report."""
+    (case,) = verified(town, case_text())
+    with town.database() as database:
+        book = LifeBook(database)
+        for event in (Event.NOTICE, Event.RECONFIRM):
+            book.act(case, Act(event=event, operator="op-lin", document=b"\1" * 32), NOW)
+    with town.desk() as desk:
+        desk.run([case], again=True)
+    with town.database() as database:
+        LifeBook(database).act(case, Act(event=Event.VISIT, operator="op-lin"), NOW)
+    return [case]
+
+
+def history(town: Town, case: str) -> list[CaseEvent]:
+    with town.database() as database:
+        return LifeBook(database).history([case])[case]
+
+
+def reads(gathering: Gathering) -> int:
+    """Count the statements by which everything that changed is read."""
+    read: list[str] = []
+
+    def heard(*words: Any) -> None:
+        if "check_" not in words[2]:
+            read.append(words[2])
+
+    event.listen(Engine, "before_cursor_execute", heard)
+    try:
+        assert gathering.refresh()
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)
+    return len(read)
 
 
 def test_objections_decisions_and_feedback(town: Town) -> None:

@@ -25,7 +25,7 @@ def test_a_desk_without_reports_has_nothing_to_send_or_count(folder: Path) -> No
     with open_feedback(folder, clock) as desk:
         (case_id,) = desk.desk.new([desk.desk.read(case_text().encode()).case], "demonstration")
         assert list(desk.issue([case_id], "owner")) == []
-        assert (desk.tasks(), desk.loops(), desk.tickets()) == ([], [], [])
+        assert (desk.tasks(), desk.loops([]), desk.tickets()) == ([], [], [])
         with pytest.raises(BadInput, match="FEEDBACK_UNKNOWN"):
             desk.task("FB-790301-2026-0001")
     month = periods.parse("2026-11")
