@@ -187,7 +187,7 @@ def _canaries(labels: Mapping[str, str]) -> str:
     cases = {label: case_id for case_id, label in labels.items()}
     return "\n".join(
         f'[[canary]]\ncase = "{cases[label]}"\npredicate = "{predicate}"\n'
-        f'parameter = "{parameter}"\nat_least = {str(reached).lower()}\n'
+        f'parameter = "{parameter}"\n{"at_least = true" if reached else ""}\n'
         for label, predicate, parameter, reached in PLANTED
     )
 

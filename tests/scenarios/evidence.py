@@ -6,8 +6,10 @@ Each check compares whole collections, so that a failure shows what is missing o
 from collections import Counter
 from typing import Final
 
+from coordinator.casework.lifecycle import ENDED
 from federation.exchange import Outcome, SaltedItem
 from federation.wire import codec, signed
+from hedui.demo.lives import COURSES
 from tests.scenarios.played import CENTRE, Exchange, Logged, Played, leaf, leaves, strangers
 
 VICTIM: Final = "public_security"
@@ -17,9 +19,14 @@ _NO_USE: Final = {Outcome.PRESENT_AGAIN, Outcome.REFUSED}
 
 
 def check_cases(played: Played) -> None:
-    """Every case of the city was opened, once, and has its consent."""
+    """Every case of the city was opened, once; its consent lives unless the case has ended."""
     assert Counter(played.labels.values()) == Counter(played.applicants.values())
-    assert set(played.books("SELECT state FROM consent")) == {("READY",)}
+    ended = {label for label, course in COURSES.items() if course.ends in ENDED}
+    assert {
+        label: stage
+        for case_id, stage in played.books("SELECT case_id, state FROM consent")
+        for label in [played.labels[case_id]]
+    } == {label: "REVOKED" if label in ended else "READY" for label in played.applicants.values()}
     assert played.books("SELECT count(*) FROM consent") == [(len(played.labels),)]
 
 

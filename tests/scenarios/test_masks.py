@@ -32,12 +32,10 @@ AMOUNT = 8
 
 
 class Needles:
-    """Long byte strings, found wherever so much as their first 80 bytes stand in a row."""
+    """Long byte strings, found wherever their first 82 bytes stand, or all but two of these."""
 
     def __init__(self, needles: Iterable[bytes]) -> None:
-        self._windows = {
-            needle[at : at + WINDOW] for needle in needles for at in range(STRIDE) if needle
-        }
+        self._windows = {needle[at : at + WINDOW] for needle in needles for at in range(STRIDE + 2)}
 
     def found(self, data: bytes) -> bool:
         """Tell whether any stands in some data."""
