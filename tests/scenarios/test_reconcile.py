@@ -196,7 +196,8 @@ class Office:
         self._town = town
         self._database = open_database(url_of("", town.centre.data))
         self._journal = Journal(self._database)
-        self.cases = [case for (case,) in town.played.books("SELECT case_id FROM case_file")]
+        sql = "SELECT case_id FROM consent WHERE state = 'READY' ORDER BY case_id"
+        self.cases = [case for (case,) in town.played.books(sql)]
 
     def close(self) -> None:
         self._database.close()
