@@ -1,4 +1,4 @@
-"""One running town for all tests of the registrar; each test brings its own consents."""
+"""One running town for all tests of a module; each test brings its own consents."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from tests.registrar import town as towns
 from tests.registrar.town import NOW, Town
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with towns.running(tmp_path_factory.mktemp("town") / "f") as town:
         yield town
