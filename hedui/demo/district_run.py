@@ -215,6 +215,7 @@ class _Review:
 
     def _use_up(self) -> None:
         """Ask the last wave again while kills are left, so that they meet some work."""
+        self.drill.hurry()
         for _ in range(_AGAIN):
             if not self.drill.unfinished:
                 return

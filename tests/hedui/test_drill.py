@@ -96,3 +96,13 @@ def test_whoever_comes_and_goes_ends_up_running() -> None:
     with Flapping(cast("Troupe", stage), ["tax"], seed=1) as flapping:
         until(lambda: flapping.times > 3)
     assert stage.said == ["hold tax", "release tax"] * flapping.times
+
+
+def test_kills_that_were_held_back_come_when_nothing_more_is_answered() -> None:
+    """A department that is never there keeps the share of answers below all."""
+    with Stage().drill(50, 1, done=lambda: 0.86) as running:
+        until(lambda: len(running.killed) > 48)
+        assert running.unfinished
+        running.hurry()
+        running.wait()
+        assert len(running.killed) == 50
