@@ -47,7 +47,7 @@ test: $(STAMP) ## all tests that need only wheels, and the floors of their cover
 	$(BIN)/python -m tools.coverage_floors $(COVERED)
 
 test-system: $(STAMP) ## tests that need packages of the operating system
-	$(BIN)/python -m pytest -m system
+	$(BIN)/python -m pytest -m system -n 2 --dist loadfile
 
 fuzz: $(STAMP) ## fuzz the strict parsers; SECONDS=30 each, ONLY=note one of them
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(ONLY)

@@ -58,7 +58,7 @@ def city(engine: Engine) -> dict[str, Container]:
 
 
 def _healthy(container: Container) -> Container:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while not container.healthy():
         assert container.process.poll() is None, container.log.read_text("utf-8")[-4000:]
         assert time.monotonic() < end, container.log.read_text("utf-8")[-4000:]
