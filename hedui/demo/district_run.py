@@ -94,7 +94,7 @@ def run(options: Options, at: Terminal) -> Outcome:
     return Outcome(
         stage=stage,
         asked=asked,
-        verdict=compare(given, read_oracle(stage.oracle)),
+        verdict=compare(given, read_oracle(stage.oracle), kills=options.kills > 0),
         attacks=tuple(attacks),
         killed=tuple(review.drill.killed),
         flapped=review.flapping.times,

@@ -89,7 +89,7 @@ def run(options: Options, at: Terminal) -> Outcome:
             lived = lives.finish(stage.party(COORDINATOR), labels)
             audited = audit.audit(stage, options.folder / "audit", hidden, labels)
     answered = [(one.key, one.outcome) for one in asked if one.outcome]
-    verdict = compare(answered, read_oracle(stage.oracle))
+    verdict = compare(answered, read_oracle(stage.oracle), kills=options.kills > 0)
     outcome = Outcome(
         verdict=verdict,
         unanswered=len(asked) - len(answered),

@@ -25,11 +25,13 @@ from federation.ledger import Items, LedgerEntry
 from federation.log import events
 from federation.manifest import Manifest, PartyRole
 from federation.wire import codec
-from hedui.demo.verdict import Key
+from hedui.demo.verdict import CLOSED, Key
 
 CENTRE: Final = "coordinator"
 REGISTRAR: Final = "registrar"
 REPOSITORY: Final = Path(__file__).parents[2]
+_ENDS: Final = {"SUM_CLOSED": CLOSED}
+"""How a sum may end without an outcome, by its code."""
 _NEWEST: Final = (
     "SELECT sum_id, state, code, outcome FROM sum_run AS newest WHERE run_no ="
     " (SELECT max(run_no) FROM sum_run WHERE sum_id = newest.sum_id)"
@@ -230,7 +232,7 @@ class Played:
                     persons=tuple(int(place) for place in persons.split()),
                     state=state,
                     code=code,
-                    outcome=Outcome(outcome).name if state == "TOLD" else "",
+                    outcome=Outcome(outcome).name if state == "TOLD" else _ENDS.get(code, ""),
                 )
             )
         return found
