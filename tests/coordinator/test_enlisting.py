@@ -122,7 +122,8 @@ def lying(desk: MandateDesk, lie: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def _another_pseudonym(order: Order, receipt: Receipt) -> Receipt:
     if order.step is not Step.EVALUATE:
         return receipt
-    return replace(receipt, pseudonyms=receipt.pseudonyms[:-1] + b"\0")
+    last = bytes([receipt.pseudonyms[-1] ^ 1])
+    return replace(receipt, pseudonyms=receipt.pseudonyms[:-1] + last)
 
 
 def _one_fewer(order: Order, receipt: Receipt) -> Receipt:
